@@ -1,0 +1,149 @@
+//! The device: one `read(2)` takes one whole request, one `write(2)` gives one whole reply.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+
+/// The device's path.
+const PATH: &str = "/dev/fuse";
+
+/// Room for the largest request that a 7.14 server is sent: 32 pages of data in a WRITE, and a page
+/// for its headers. In bytes.
+///
+/// The size is not a matter of taste. A `read(2)` with less room than `max(8192, max_write + 80)`
+/// gets EINVAL, for ever, whatever is waiting (`fuse_dev_do_read`, fs/fuse/dev.c).
+pub const BUFFER_SIZE: usize = 32 * 4096 + 4096;
+
+/// /dev/fuse, opened: our end of one connection to the kernel.
+///
+/// Each `open` gives a new, unconnected end. [`Mount::new`](crate::Mount::new) connects it to a
+/// directory. When the last copy of the descriptor is closed, the kernel aborts the connection.
+#[derive(Debug)]
+pub struct Device(OwnedFd);
+
+impl Device {
+    /// `open("/dev/fuse", O_RDWR | O_CLOEXEC)`
+    pub fn open() -> Result<Device, OpenError> {
+        // Close-on-exec: a child that inherited the descriptor would keep a dead server's
+        // connection alive, and with it every client that waits for an answer.
+        open(PATH, OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).map(Device).map_err(OpenError)
+    }
+
+    /// Waits for the next request and reads it, whole, into `buffer`; returns the part it filled.
+    ///
+    /// The kernel never splits a request over two reads and never puts two into one. `buffer` must
+    /// have room for the largest possible: [`BUFFER_SIZE`] bytes always do.
+    pub fn read_message<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ReadFault> {
+        let length = nix::unistd::read(&self.0, buffer)?;
+        Ok(&buffer[..length])
+    }
+
+    /// Gives the kernel one whole message, in one `write(2)`.
+    ///
+    /// # Errors
+    ///
+    /// ENOENT: nobody waits for this reply (any more). EINVAL: the kernel finds the message
+    /// malformed, for example its length field differs from its length. A write to /dev/fuse is
+    /// never partial.
+    pub fn write_message(&self, message: &[u8]) -> io::Result<()> {
+        nix::unistd::write(&self.0, message)?;
+        Ok(())
+    }
+}
+
+impl AsFd for Device {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// What an error of `read(2)` on the device means. Decided here once, for all who read from it.
+#[derive(Debug)]
+pub enum ReadFault {
+    /// Nothing is wrong, nothing was read: read again.
+    Again,
+    /// The file system was unmounted, or the connection aborted. A clean end.
+    Unmounted,
+    /// The server cannot go on.
+    Fatal(io::Error),
+}
+
+impl From<Errno> for ReadFault {
+    fn from(errno: Errno) -> ReadFault {
+        match errno {
+            // ENOENT: the request at the head of the queue was interrupted before we got it.
+            // EINTR: a signal woke us. EAGAIN: the device is non-blocking, and its queue empty.
+            Errno::ENOENT | Errno::EINTR | Errno::EAGAIN => ReadFault::Again,
+            Errno::ENODEV => ReadFault::Unmounted,
+            other => ReadFault::Fatal(other.into()),
+        }
+    }
+}
+
+impl fmt::Display for ReadFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReadFault::Again => write!(f, "no request was read from {PATH}: read again"),
+            ReadFault::Unmounted => write!(f, "the file system was unmounted"),
+            ReadFault::Fatal(error) => write!(f, "cannot read from {PATH}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ReadFault {}
+
+/// Why [`Device::open`] failed, and what mends it.
+#[derive(Debug)]
+pub struct OpenError(Errno);
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot open {PATH}: {}.", self.0.desc())?;
+        match self.0 {
+            Errno::ENOENT | Errno::ENODEV | Errno::ENXIO => write!(
+                f,
+                "\nThis kernel has no FUSE, or has it as a module that is not loaded. Try: sudo modprobe fuse"
+            ),
+            Errno::EACCES | Errno::EPERM => {
+                write!(f, "\nThis user may not use the device. Run it as root: sudo …")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_of_a_read_has_one_meaning() {
+        for again in [Errno::ENOENT, Errno::EINTR, Errno::EAGAIN] {
+            assert!(matches!(ReadFault::from(again), ReadFault::Again), "{again}");
+        }
+        assert!(matches!(ReadFault::from(Errno::ENODEV), ReadFault::Unmounted));
+        for fatal in [Errno::EINVAL, Errno::EPERM, Errno::EIO] {
+            let ReadFault::Fatal(error) = ReadFault::from(fatal) else { panic!("{fatal}") };
+            assert_eq!(error.raw_os_error(), Some(fatal as i32));
+        }
+    }
+
+    #[test]
+    fn an_open_error_names_its_remedy() {
+        assert_eq!(
+            OpenError(Errno::ENOENT).to_string(),
+            "cannot open /dev/fuse: No such file or directory.\nThis kernel has no FUSE, or has it as \
+             a module that is not loaded. Try: sudo modprobe fuse"
+        );
+        assert_eq!(
+            OpenError(Errno::EACCES).to_string(),
+            "cannot open /dev/fuse: Permission denied.\nThis user may not use the device. Run it as root: sudo …"
+        );
+    }
+}

@@ -1,0 +1,205 @@
+//! The mount: what ties an open /dev/fuse to a directory.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::unistd::{getegid, geteuid};
+
+use crate::device::Device;
+use crate::mountinfo::{Mounted, mounted_on};
+
+/// A mounted file system. Dropping it unmounts.
+#[derive(Debug)]
+pub struct Mount {
+    pub(crate) point: Arc<MountPoint>,
+}
+
+/// Where we mounted, and what: enough to unmount that, and nothing else.
+#[derive(Debug)]
+pub(crate) struct MountPoint {
+    path: PathBuf,
+    device_number: String,
+}
+
+impl Mount {
+    /// `mount(source, dir, "fuse", MS_NOSUID | MS_NODEV, "fd=N,rootmode=40000,user_id=U,group_id=G")`
+    ///
+    /// From here on the kernel sends requests to `device`. The first is INIT, and until it is
+    /// answered every client of the directory waits. `source` is the name that mount(8) and df(1)
+    /// show. `extra` are further options, for example `default_permissions` (fuse(4)).
+    ///
+    /// # Errors
+    ///
+    /// EPERM without CAP_SYS_ADMIN, and one error for each way a directory can be unfit:
+    /// see [`MountError`].
+    pub fn new(
+        device: &Device,
+        dir: &Path,
+        source: &str,
+        extra: &[&str],
+    ) -> Result<Mount, MountError> {
+        let path = fit_mount_point(dir)?;
+        let mut options = format!(
+            // What the kernel insists on: who answers, that the root is a directory (S_IFDIR, in
+            // octal), and whose mount it is. Nobody else may enter, unless `allow_other` is given.
+            "fd={},rootmode=40000,user_id={},group_id={}",
+            device.as_fd().as_raw_fd(),
+            geteuid(),
+            getegid(),
+        );
+        for option in extra {
+            options.push(',');
+            options.push_str(option);
+        }
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        mount(Some(source), &path, Some("fuse"), flags, Some(options.as_str()))
+            .map_err(|errno| MountError { dir: path.clone(), why: why(errno) })?;
+
+        let device_number = listed(&path)?.map(|ours| ours.device_number).unwrap_or_default();
+        Ok(Mount { point: Arc::new(MountPoint { path, device_number }) })
+    }
+
+    /// The mount point, as an absolute path without symbolic links.
+    pub fn path(&self) -> &Path {
+        &self.point.path
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        self.point.unmount();
+    }
+}
+
+impl MountPoint {
+    /// `umount2(path, MNT_FORCE | MNT_DETACH)`, if what is mounted there is still ours.
+    ///
+    /// By now nobody will answer any request. MNT_FORCE therefore aborts the connection first:
+    /// waiting clients get ECONNABORTED, and a read of the device gets ENODEV. MNT_DETACH takes the
+    /// mount out of sight even while a client stands inside.
+    pub(crate) fn unmount(&self) {
+        // Somebody else may have unmounted us, and mounted something of theirs.
+        let ours =
+            matches!(mounted_on(&self.path), Ok(Some(m)) if m.device_number == self.device_number);
+        if ours && let Err(errno) = umount2(&self.path, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH)
+        {
+            let path = self.path.display();
+            eprintln!("cannot unmount {path}: {}. Try: sudo umount -l {path}", errno.desc());
+        }
+    }
+}
+
+/// The real path of `dir`, as the kernel will list it, if nothing is mounted there.
+fn fit_mount_point(dir: &Path) -> Result<PathBuf, MountError> {
+    let path = dir
+        .canonicalize()
+        .map_err(|e| MountError { dir: dir.to_owned(), why: why(errno_of(&e)) })?;
+    match listed(&path)? {
+        Some(other) => Err(MountError { dir: path, why: Why::Busy(other) }),
+        None => Ok(path),
+    }
+}
+
+fn listed(path: &Path) -> Result<Option<Mounted>, MountError> {
+    mounted_on(path).map_err(|e| MountError { dir: path.to_owned(), why: Why::Other(errno_of(&e)) })
+}
+
+/// Why [`Mount::new`] failed, and what mends it.
+#[derive(Debug)]
+pub struct MountError {
+    dir: PathBuf,
+    why: Why,
+}
+
+#[derive(Debug)]
+enum Why {
+    NotPermitted,
+    Missing,
+    NotADirectory,
+    /// A FUSE mount whose server died.
+    Dead,
+    Busy(Mounted),
+    Other(Errno),
+}
+
+fn errno_of(error: &io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(0))
+}
+
+fn why(errno: Errno) -> Why {
+    match errno {
+        Errno::EPERM => Why::NotPermitted,
+        Errno::ENOENT => Why::Missing,
+        Errno::ENOTDIR => Why::NotADirectory,
+        Errno::ENOTCONN => Why::Dead,
+        other => Why::Other(other),
+    }
+}
+
+impl fmt::Display for MountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dir = self.dir.display();
+        write!(f, "cannot mount on {dir}: ")?;
+        match &self.why {
+            Why::NotPermitted => {
+                write!(f, "mount(2) is for root (CAP_SYS_ADMIN).\nRun it as root: sudo …")
+            }
+            Why::Missing => write!(f, "there is no such directory.\nMake it: mkdir -p {dir}"),
+            Why::NotADirectory => {
+                write!(f, "it is not a directory.\nGive an empty directory instead.")
+            }
+            Why::Dead => write!(
+                f,
+                "a FUSE file system whose server is gone is still mounted there.\nUnmount it: sudo umount -l {dir}"
+            ),
+            Why::Busy(other) => write!(
+                f,
+                "{} (type {}) is mounted there already.\nUnmount it: sudo umount {dir}",
+                other.source, other.fs_type
+            ),
+            Why::Other(errno) => write!(f, "{} ({errno:?}).", errno.desc()),
+        }
+    }
+}
+
+impl std::error::Error for MountError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_names_its_remedy() {
+        let say = |why| MountError { dir: "/tmp/m".into(), why }.to_string();
+        for (errno, remedy) in [
+            (Errno::EPERM, "sudo …"),
+            (Errno::ENOENT, "mkdir -p /tmp/m"),
+            (Errno::ENOTDIR, "Give an empty directory instead."),
+            (Errno::ENOTCONN, "sudo umount -l /tmp/m"),
+            (Errno::EINVAL, "Invalid argument (EINVAL)."),
+        ] {
+            let text = say(why(errno));
+            assert!(text.starts_with("cannot mount on /tmp/m: "), "{text}");
+            assert!(text.ends_with(remedy), "{text}");
+        }
+        let other =
+            Mounted { device_number: "0:9".into(), fs_type: "fuse".into(), source: "hello".into() };
+        assert_eq!(
+            say(Why::Busy(other)),
+            "cannot mount on /tmp/m: hello (type fuse) is mounted there already.\nUnmount it: sudo umount /tmp/m"
+        );
+    }
+
+    #[test]
+    fn an_unfit_directory_is_told_before_the_kernel_is_asked() {
+        let why = |dir: &str| fit_mount_point(dir.as_ref()).unwrap_err().why;
+        assert!(matches!(why("/no/such/place"), Why::Missing));
+        assert!(matches!(why("/proc/self/stat/x"), Why::NotADirectory));
+        assert!(matches!(why("/proc"), Why::Busy(proc) if proc.fs_type == "proc"));
+    }
+}
