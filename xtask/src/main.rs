@@ -1,2 +1,60 @@
-//! x
-fn main() {}
+//! The kit's own commands. `cargo xtask --help` lists them.
+
+mod demo;
+mod interrupt;
+mod run;
+mod steps;
+mod test;
+mod vm;
+mod vm_run;
+mod vm_test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// FUSE by Hand: build, boot, test, look.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Arguments),
+    Test(test::Arguments),
+    VmTest(vm_test::Arguments),
+    VmRun(vm_run::Arguments),
+    Run(run::Arguments),
+}
+
+/// What a command can tell, beside an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// All is well: exit status 0.
+    Good,
+    /// What was tested is not well: exit status 1.
+    Bad,
+}
+
+fn main() -> ExitCode {
+    let result = interrupt::install().and_then(|()| match Arguments::parse().command {
+        Command::Demo(arguments) => demo::demo(arguments),
+        Command::Test(arguments) => test::test(arguments),
+        Command::VmTest(arguments) => vm_test::vm_test(arguments),
+        Command::VmRun(arguments) => vm_run::vm_run(arguments),
+        Command::Run(arguments) => run::run(arguments),
+    });
+    match result {
+        _ if interrupt::requested() => ExitCode::from(130),
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::Bad) => ExitCode::FAILURE,
+        // 2: we cannot tell, since the tools failed and not what they were to test.
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,1 +1,120 @@
-//! x
+//! What the host and the guest say to each other.
+//!
+//! The host packs a [`Job`] into the guest's initramfs, as JSON. The guest's pid 1, this package's
+//! binary `init`, does it and sends [`Record`]s back through a virtio port of their own, one line of
+//! JSON each. The console belongs to the kernel, so nothing that a kernel prints can be mistaken
+//! for a verdict.
+
+use serde::{Deserialize, Serialize};
+
+/// Where the initramfs holds the job.
+pub const JOB_PATH: &str = "/job.json";
+/// The virtio port that carries the records.
+pub const RESULTS_PORT: &str = "results";
+/// The virtio port that brings the files of [`OUT_DIR`] back, as one cpio archive.
+pub const FILES_PORT: &str = "files";
+/// What a test leaves here comes back to the host.
+pub const OUT_DIR: &str = "/out";
+/// Where the initramfs holds the programs: the steps' servers and the client.
+pub const BIN_DIR: &str = "/bin";
+/// Where the initramfs holds the test programs.
+pub const TESTS_DIR: &str = "/tests";
+/// Where the initramfs holds the workspace's snapshots, at the paths they have there.
+pub const WORKSPACE_DIR: &str = "/ws";
+
+/// What a guest is booted for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Kernel modules, as paths in the initramfs, in the order in which to load them.
+    pub modules: Vec<String>,
+    /// What to do then.
+    pub work: Work,
+}
+
+/// The work of a [`Job`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Work {
+    /// Run tests, one process each.
+    Tests {
+        /// Which: those whose name contains one of these, or all if there are none.
+        filters: Vec<String>,
+        /// A filter must be the whole name.
+        exact: bool,
+        /// Each test's deadline, in seconds.
+        timeout: u64,
+        /// Environment variables for the tests.
+        environment: Vec<(String, String)>,
+    },
+    /// Run one program, with its arguments.
+    Run {
+        /// `argv`, the program first.
+        command: Vec<String>,
+        /// Its deadline, in seconds.
+        timeout: u64,
+    },
+}
+
+/// One line from the guest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Record {
+    /// The first: the guest is up, and its kernel speaks FUSE.
+    Hello {
+        /// As `uname -r` prints it.
+        release: String,
+        /// The protocol that its INIT offers: `7.41`.
+        fuse: String,
+    },
+    /// How many tests will run.
+    Plan {
+        /// That many.
+        tests: usize,
+    },
+    /// A test (or the one program) begins.
+    Start {
+        /// Its name.
+        test: String,
+    },
+    /// What it printed, on stdout or stderr, as it came.
+    Output {
+        /// Part of a line, or several lines.
+        text: String,
+    },
+    /// How it ended.
+    End {
+        /// Its name.
+        test: String,
+        /// How.
+        verdict: Verdict,
+        /// How long it ran.
+        seconds: f64,
+    },
+    /// The last. What comes without it is no success, whatever QEMU's exit status says.
+    Done,
+}
+
+/// How a test ended, as the guest saw it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// It exited with 0, and left nothing behind.
+    Passed,
+    /// It exited with another status, or by a signal.
+    Failed {
+        /// As text: `exit status: 101`, `signal: 9 (SIGKILL)`.
+        status: String,
+    },
+    /// It was still running at its deadline.
+    TimedOut {
+        /// What each of its threads waited for, a line each.
+        waits: Vec<String>,
+    },
+    /// It passed, but left a FUSE mount or connection behind.
+    Leaked {
+        /// What was left, a line each.
+        what: Vec<String>,
+    },
+    /// It passed, but the kernel complained meanwhile.
+    KernelComplained {
+        /// The kernel's messages.
+        messages: Vec<String>,
+    },
+}

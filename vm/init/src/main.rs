@@ -1,0 +1,48 @@
+//! The guest's pid 1. It sets the guest up, does the job, and powers off.
+
+mod boot;
+mod kernel_log;
+mod leftovers;
+mod port;
+mod run;
+mod tests;
+
+use std::fs;
+
+use anyhow::Context;
+use nix::sys::reboot::{RebootMode, reboot};
+use vm_init::{JOB_PATH, Job, RESULTS_PORT, Record, Work};
+
+use crate::port::Port;
+
+fn main() {
+    // The console is the kernel's, but it is also where a guest says why it could not even report.
+    if let Err(error) = guest() {
+        println!("vm-init: {error:#}");
+    }
+    nix::unistd::sync();
+    let never = reboot(RebootMode::RB_POWER_OFF);
+    panic!("cannot power off: {never:?}");
+}
+
+fn guest() -> anyhow::Result<()> {
+    boot::mount_kernel_file_systems()?;
+    let job = fs::read(JOB_PATH).with_context(|| format!("cannot read {JOB_PATH}"))?;
+    let job: Job =
+        serde_json::from_slice(&job).with_context(|| format!("cannot parse {JOB_PATH}"))?;
+    boot::load_modules(&job.modules)?;
+    boot::make_ready_for_fuse()?;
+
+    let mut results = Port::open(RESULTS_PORT)?;
+    results.send(&Record::Hello { release: boot::release()?, fuse: boot::fuse_version()? })?;
+    match job.work {
+        Work::Run { command, timeout } => {
+            run::run_and_report(&command, &[], timeout, &command[0], &mut results)?;
+        }
+        Work::Tests { filters, exact, timeout, environment } => {
+            tests::run_all(&filters, exact, timeout, &environment, &mut results)?;
+            port::send_files_back()?;
+        }
+    }
+    results.send(&Record::Done)
+}

@@ -1,0 +1,88 @@
+//! The staircase, as the directory `steps/` lists it.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use xshell::Shell;
+
+/// One step: `steps/04-hello` is number `04`, package and program `step04-hello`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Step {
+    /// `04`
+    pub number: String,
+    /// `step04-hello`
+    pub package: String,
+}
+
+/// The workspace's root: cargo tells where this package is.
+pub fn workspace_root() -> PathBuf {
+    let xtask = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().map_or_else(|| PathBuf::from("."), PathBuf::from)
+}
+
+/// All steps that exist, lowest first.
+pub fn all(sh: &Shell) -> anyhow::Result<Vec<Step>> {
+    let dir = workspace_root().join("steps");
+    let mut steps: Vec<Step> = sh
+        .read_dir(&dir)?
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str()?.split_once('-'))
+        .map(|(number, name)| Step {
+            number: number.into(),
+            package: format!("step{number}-{name}"),
+        })
+        .collect();
+    steps.sort();
+    Ok(steps)
+}
+
+/// The newest step: the one that the demo shows.
+pub fn newest(sh: &Shell) -> anyhow::Result<Step> {
+    all(sh)?.pop().context("there is no step in steps/")
+}
+
+/// The step that a user means by `4`, `04`, `step04` or `step04-hello`.
+pub fn find(sh: &Shell, named: &str) -> anyhow::Result<Step> {
+    let steps = all(sh)?;
+    match steps.iter().find(|step| step.is_called(named)) {
+        Some(step) => Ok(step.clone()),
+        None => {
+            let known: Vec<_> = steps.iter().map(|step| step.number.as_str()).collect();
+            bail!("there is no step {named:?}. Give one of: {}", known.join(" "))
+        }
+    }
+}
+
+impl Step {
+    /// Does a user mean this one?
+    pub fn is_called(&self, named: &str) -> bool {
+        let number = named.strip_prefix("step").unwrap_or(named);
+        named == self.package
+            || self.number == format!("{number:0>2}")
+            || self.package == format!("step{number}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_has_several_names() {
+        let step = Step { number: "04".into(), package: "step04-hello".into() };
+        for name in ["4", "04", "step04", "step04-hello", "04-hello"] {
+            assert!(step.is_called(name), "{name}");
+        }
+        for name in ["", "5", "step", "hello", "14", "404"] {
+            assert!(!step.is_called(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_steps_of_this_workspace_are_packages() {
+        let sh = Shell::new().unwrap();
+        let steps = all(&sh).unwrap();
+        assert_eq!(steps[0], Step { number: "01".into(), package: "step01-device".into() });
+        assert_eq!(newest(&sh).unwrap(), steps[steps.len() - 1]);
+    }
+}

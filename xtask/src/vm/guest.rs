@@ -1,0 +1,116 @@
+//! The programs that run in the guest, built static: a guest has no libraries.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, bail, ensure};
+use vm_init::{BIN_DIR, TESTS_DIR, WORKSPACE_DIR};
+use xshell::{Shell, cmd};
+
+use crate::steps::{self, workspace_root};
+use crate::vm::initramfs::Initramfs;
+
+/// The target is named though it is the host's: only then do the flags spare build scripts and
+/// procedural macros, which must stay dynamic.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// Programs of the kit's own beside the servers.
+const TOOLS: [&str; 2] = ["visit", "guide"];
+
+/// Where the built programs are.
+pub struct Programs {
+    init: PathBuf,
+    bin: Vec<PathBuf>,
+    tests: PathBuf,
+}
+
+/// Builds pid 1, each step's server, the client and the tests.
+pub fn build(sh: &Shell) -> anyhow::Result<Programs> {
+    if !cfg!(target_arch = "x86_64") {
+        bail!(
+            "the VM is x86_64 only so far. On this machine's own kernel: cargo xtask run 04 MOUNTPOINT"
+        );
+    }
+    let start = Instant::now();
+    let _there = sh.push_dir(workspace_root());
+    // A directory of its own, so that these flags do not make cargo build all else again.
+    let _target = sh.push_env("CARGO_TARGET_DIR", "target/vm");
+    let _static = sh.push_env(
+        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+        "-C target-feature=+crt-static",
+    );
+    eprintln!("building the guest's programs …");
+    let select = ["--quiet", "--target", TARGET, "--workspace", "--exclude", "xtask"];
+    cmd!(sh, "cargo build {select...} --bins")
+        .quiet()
+        .run()
+        .context("cannot build the guest's programs")?;
+    let messages = cmd!(sh, "cargo test {select...} --no-run --test kernel --message-format json")
+        .quiet()
+        .read()
+        .context("cannot build the tests")?;
+    let tests = executable(&messages).context("cargo built no test program called kernel")?;
+    eprintln!("[built: {:.1} s]", start.elapsed().as_secs_f64());
+
+    let built = workspace_root().join("target/vm").join(TARGET).join("debug");
+    let servers = steps::all(sh)?.into_iter().map(|step| step.package);
+    let bin: Vec<_> =
+        servers.chain(TOOLS.map(str::to_owned)).map(|name| built.join(name)).collect();
+    Ok(Programs { init: built.join("vm-init"), bin, tests })
+}
+
+/// The path in cargo's message about the one test program that we asked for.
+fn executable(messages: &str) -> Option<PathBuf> {
+    messages.lines().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        Some(PathBuf::from(message.get("executable")?.as_str()?))
+    })
+}
+
+impl Programs {
+    /// Puts the programs into the guest's root, and the snapshots where insta will look for them.
+    pub fn pack(&self, sh: &Shell, initramfs: &mut Initramfs) -> anyhow::Result<()> {
+        let mut program = |dir: &str, path: &Path| -> anyhow::Result<()> {
+            let content =
+                fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            initramfs.file(&format!("{dir}/{name}"), 0o755, &content)
+        };
+        for path in &self.bin {
+            program(BIN_DIR, path)?;
+        }
+        program(TESTS_DIR, &self.tests)?;
+        let init =
+            fs::read(&self.init).with_context(|| format!("cannot read {}", self.init.display()))?;
+        initramfs.file("/init", 0o755, &init)?;
+
+        let snapshots = workspace_root().join("tests/snapshots");
+        if snapshots.exists() {
+            for path in sh
+                .read_dir(&snapshots)?
+                .iter()
+                .filter(|p| p.extension().is_some_and(|e| e == "snap"))
+            {
+                let inside = path.strip_prefix(workspace_root())?;
+                initramfs.file(
+                    &format!("{WORKSPACE_DIR}/{}", inside.display()),
+                    0o644,
+                    &fs::read(path)?,
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds one more program from the host, for `vm-run`; returns its path in the guest.
+    pub fn add(&mut self, path: &Path) -> anyhow::Result<String> {
+        ensure!(path.is_file(), "there is no program {}", path.display());
+        self.bin.push(path.to_owned());
+        Ok(format!("{BIN_DIR}/{}", path.file_name().unwrap_or_default().to_string_lossy()))
+    }
+
+    /// Is a program of this name in the guest?
+    pub fn has(&self, name: &str) -> bool {
+        self.bin.iter().any(|path| path.file_name().is_some_and(|n| n == name))
+    }
+}

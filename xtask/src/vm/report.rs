@@ -1,0 +1,167 @@
+//! From records to what the user reads, and to the verdict on the whole run.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
+use vm_init::{Record, Verdict};
+
+use crate::Outcome;
+
+/// How the stream of records ended.
+pub enum End {
+    /// The guest is gone, and closed the stream. The text is the end of its console.
+    Gone(String),
+    /// It could not be read further.
+    Broken(anyhow::Error),
+}
+
+/// A run being told, in the manner of `cargo test`.
+pub struct Report<W> {
+    out: W,
+    planned: Option<usize>,
+    running: Option<String>,
+    output: String,
+    passed: usize,
+    failures: Vec<Failure>,
+    done: bool,
+}
+
+struct Failure {
+    test: String,
+    what: String,
+    output: String,
+}
+
+impl<W: Write> Report<W> {
+    /// A report that prints to `out`.
+    pub fn new(out: W) -> Report<W> {
+        Report {
+            out,
+            planned: None,
+            running: None,
+            output: String::new(),
+            passed: 0,
+            failures: Vec::new(),
+            done: false,
+        }
+    }
+
+    /// Takes one record, in order. An error: the guest does not keep to the order.
+    pub fn take(&mut self, record: Record) -> anyhow::Result<()> {
+        if self.done {
+            bail!("the guest sent {record:?} after its last record");
+        }
+        match record {
+            Record::Hello { .. } => bail!("the guest said hello twice"),
+            Record::Plan { tests } => {
+                self.planned = Some(tests);
+                writeln!(self.out, "\nrunning {tests} test{}", if tests == 1 { "" } else { "s" })?;
+            }
+            Record::Start { test } => {
+                write!(self.out, "test {test} ... ")?;
+                self.out.flush()?;
+                self.output.clear();
+                self.running = Some(test);
+            }
+            Record::Output { text } => self.output.push_str(&text),
+            Record::End { test, verdict, seconds } => {
+                if self.running.take().as_ref() != Some(&test) {
+                    bail!("the guest ended {test}, which was not running");
+                }
+                self.end(test, verdict, seconds)?;
+            }
+            Record::Done => self.done = true,
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, test: String, verdict: Verdict, seconds: f64) -> io::Result<()> {
+        let lines = |lines: Vec<String>| {
+            lines.iter().map(|line| format!("\n    {line}")).collect::<String>()
+        };
+        let (word, what) = match verdict {
+            Verdict::Passed => {
+                self.passed += 1;
+                return writeln!(self.out, "ok ({seconds:.2} s)");
+            }
+            Verdict::Failed { status } => ("FAILED", status),
+            Verdict::TimedOut { waits } => (
+                "TIMEOUT",
+                format!(
+                    "still running after {seconds:.0} s. What its processes waited for, innermost call first:{}",
+                    lines(waits)
+                ),
+            ),
+            Verdict::Leaked { what } => {
+                ("LEAKED", format!("it passed, but left behind:{}", lines(what)))
+            }
+            Verdict::KernelComplained { messages } => {
+                ("KERNEL WARNING", format!("it passed, but the kernel said:{}", lines(messages)))
+            }
+        };
+        self.fail(test, word, what, seconds)
+    }
+
+    fn fail(&mut self, test: String, word: &str, what: String, seconds: f64) -> io::Result<()> {
+        writeln!(self.out, "{word} ({seconds:.2} s)")?;
+        let what = format!("{word}: {what}");
+        self.failures.push(Failure { test, what, output: std::mem::take(&mut self.output) });
+        Ok(())
+    }
+
+    /// Ends the report and judges the run. An error: the rig cannot tell.
+    pub fn conclude(mut self, end: End, took: Duration) -> anyhow::Result<Outcome> {
+        if !self.done
+            && let Some(test) = self.running.take()
+        {
+            // The guest went away in the middle of a test: that test's doing.
+            let what = match &end {
+                End::Gone(console) => format!("the guest went away meanwhile\n{console}"),
+                End::Broken(error) => format!("{error:#}"),
+            };
+            self.fail(test, "CRASHED", what, took.as_secs_f64())?;
+        } else if !self.done {
+            return Err(match end {
+                End::Gone(console) => anyhow!("the VM went away before its last record\n{console}"),
+                End::Broken(error) => error,
+            });
+        }
+        let planned = self.planned.unwrap_or(0);
+        if planned == 0 {
+            bail!("no test was selected. List them: cargo test --package kernel-tests -- --list");
+        }
+        self.tell_failures()?;
+        let failed = self.failures.len();
+        let not_run = planned.saturating_sub(self.passed + failed);
+        writeln!(
+            self.out,
+            "\ntest result: {}. {} passed; {failed} failed; {not_run} ignored; 0 measured; 0 filtered out; finished in {:.2}s",
+            if failed == 0 && not_run == 0 { "ok" } else { "FAILED" },
+            self.passed,
+            took.as_secs_f64()
+        )?;
+        if not_run > 0 {
+            writeln!(self.out, "(ignored: {not_run} not run, since the guest went away)")?;
+        }
+        Ok(if failed == 0 && not_run == 0 { Outcome::Good } else { Outcome::Bad })
+    }
+
+    fn tell_failures(&mut self) -> io::Result<()> {
+        if !self.failures.is_empty() {
+            writeln!(self.out, "\nfailures:")?;
+        }
+        for Failure { test, what, output } in &self.failures {
+            writeln!(self.out, "\n---- {test} ----\n{}", output.trim_end())?;
+            writeln!(self.out, "{what}")?;
+        }
+        if !self.failures.is_empty() {
+            writeln!(
+                self.out,
+                "\nAgain, one alone: cargo xtask vm-test {}",
+                self.failures[0].test
+            )?;
+        }
+        Ok(())
+    }
+}
