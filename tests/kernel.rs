@@ -1,3 +1,10 @@
-//! x
-#[test]
-fn a() {}
+//! The steps, tested from outside and through a real kernel: one file for each step.
+//!
+//! Every test here has `#[ignore = "needs a kernel: cargo xtask vm-test"]`. That keeps it out of a
+//! plain `cargo test`, which says so; `cargo xtask vm-test` runs them all.
+
+mod step01;
+mod step02;
+mod step03;
+mod step04;
+mod visitor;

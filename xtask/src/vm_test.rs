@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::stdout;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -17,11 +18,14 @@ use crate::{Outcome, steps, vm};
 pub struct Arguments {
     /// Which tests: a step (04, step04) or a part of a name. None: all.
     filters: Vec<String>,
+    /// Take the outputs that differ from the recorded snapshots as the new recordings.
+    #[arg(long)]
+    accept: bool,
     #[command(flatten)]
     vm: vm::Options,
 }
 
-pub fn vm_test(Arguments { filters, vm: options }: Arguments) -> anyhow::Result<Outcome> {
+pub fn vm_test(Arguments { filters, accept, vm: options }: Arguments) -> anyhow::Result<Outcome> {
     let sh = Shell::new()?;
     let steps = steps::all(&sh)?;
     let filters =
@@ -34,7 +38,7 @@ pub fn vm_test(Arguments { filters, vm: options }: Arguments) -> anyhow::Result<
         filters: filters.collect(),
         exact: false,
         timeout: options.timeout,
-        environment: insta_environment(),
+        environment: insta_environment(accept),
     };
 
     let parts = vm::prepare(&sh, &options)?;
@@ -53,37 +57,59 @@ pub fn vm_test(Arguments { filters, vm: options }: Arguments) -> anyhow::Result<
         }
     };
     if matches!(end, End::Gone(_)) {
-        bring_back(guest.machine)?;
+        bring_back(guest.machine, accept)?;
     }
     report.conclude(end, start.elapsed())
 }
 
 /// insta in the guest: where the snapshots are, and where to put new ones.
-fn insta_environment() -> Vec<(String, String)> {
+fn insta_environment(accept: bool) -> Vec<(String, String)> {
     let update = if std::env::var_os("CI").is_some() { "no" } else { "new" };
     [
         ("INSTA_WORKSPACE_ROOT", WORKSPACE_DIR),
         ("INSTA_PENDING_DIR", OUT_DIR),
         ("INSTA_UPDATE", update),
+        // A test with several snapshots goes on after the first that differs.
+        ("INSTA_FORCE_PASS", if accept { "1" } else { "0" }),
         ("RUST_BACKTRACE", "0"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
 }
 
-/// Puts the snapshots that differ beside the recorded ones, for `cargo insta review`.
-fn bring_back(machine: Machine) -> anyhow::Result<()> {
+/// Puts the snapshots that differ beside the recorded ones, or in their place.
+fn bring_back(machine: Machine, accept: bool) -> anyhow::Result<()> {
     let archive = machine.finish()?;
     if archive.is_empty() {
         return Ok(());
     }
     for (name, content) in vm::initramfs::files(&archive)? {
         let path = steps::workspace_root().join(&name);
-        if let Some(dir) = path.parent() {
+        let write = |path: &Path, content: &[u8]| -> anyhow::Result<()> {
+            let dir = path.parent().context("a snapshot at the root")?;
             fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+            fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))
+        };
+        match path.to_str().and_then(|path| path.strip_suffix(".new")).filter(|_| accept) {
+            Some(recorded) => {
+                write(Path::new(recorded), recording(&content).as_bytes())?;
+                eprintln!("recorded: {recorded}");
+            }
+            None => {
+                write(&path, &content)?;
+                eprintln!("\na snapshot differs: {name}");
+                eprintln!(
+                    "look at it, then accept it: cargo insta review, or cargo xtask vm-test --accept"
+                );
+            }
         }
-        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
-        eprintln!("\na snapshot differs: {name} (compare and accept: cargo insta review)");
     }
     Ok(())
+}
+
+/// A pending snapshot as `cargo insta accept` would store it: without the line of its assertion,
+/// which would change with every edit of the test.
+fn recording(pending: &[u8]) -> String {
+    let text = String::from_utf8_lossy(pending);
+    text.split_inclusive('\n').filter(|line| !line.starts_with("assertion_line: ")).collect()
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -23,14 +24,15 @@ pub const BUFFER_SIZE: usize = 32 * 4096 + 4096;
 /// Each `open` gives a new, unconnected end. [`Mount::new`](crate::Mount::new) connects it to a
 /// directory. When the last copy of the descriptor is closed, the kernel aborts the connection.
 #[derive(Debug)]
-pub struct Device(OwnedFd);
+pub struct Device(pub(crate) Arc<OwnedFd>);
 
 impl Device {
     /// `open("/dev/fuse", O_RDWR | O_CLOEXEC)`
     pub fn open() -> Result<Device, OpenError> {
         // Close-on-exec: a child that inherited the descriptor would keep a dead server's
         // connection alive, and with it every client that waits for an answer.
-        open(PATH, OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).map(Device).map_err(OpenError)
+        let fd = open(PATH, OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).map_err(OpenError)?;
+        Ok(Device(Arc::new(fd)))
     }
 
     /// Waits for the next request and reads it, whole, into `buffer`; returns the part it filled.
@@ -42,16 +44,18 @@ impl Device {
         Ok(&buffer[..length])
     }
 
-    /// Gives the kernel one whole message, in one `write(2)`.
+    /// Gives the kernel one whole message, in one `write(2)`. It takes all of it or nothing.
     ///
     /// # Errors
     ///
-    /// ENOENT: nobody waits for this reply (any more). EINVAL: the kernel finds the message
-    /// malformed, for example its length field differs from its length. A write to /dev/fuse is
-    /// never partial.
-    pub fn write_message(&self, message: &[u8]) -> io::Result<()> {
-        nix::unistd::write(&self.0, message)?;
-        Ok(())
+    /// EINVAL: the kernel finds the message malformed, for example its length field differs from its
+    /// length. The request then still waits for an answer.
+    pub fn write_message(&self, message: &[u8]) -> io::Result<Written> {
+        match nix::unistd::write(&self.0, message) {
+            Ok(_) => Ok(Written::Taken),
+            Err(Errno::ENOENT) => Ok(Written::Unwanted),
+            Err(errno) => Err(errno.into()),
+        }
     }
 }
 
@@ -59,6 +63,16 @@ impl AsFd for Device {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// What became of a message for the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It has it.
+    Taken,
+    /// Nobody waits for this reply any more (ENOENT): the client was killed meanwhile, or the file
+    /// system unmounted. No fault of the server's, and nothing is left to do.
+    Unwanted,
 }
 
 /// What an error of `read(2)` on the device means. Decided here once, for all who read from it.

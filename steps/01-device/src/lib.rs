@@ -26,7 +26,7 @@ mod mount;
 mod mountinfo;
 mod signals;
 
-pub use device::{BUFFER_SIZE, Device, OpenError, ReadFault};
+pub use device::{BUFFER_SIZE, Device, OpenError, ReadFault, Written};
 pub use hexdump::Hexdump;
 pub use mount::{Mount, MountError};
 pub use signals::Signals;

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::statvfs::statvfs;
 use nix::unistd::{getegid, geteuid};
 
 use crate::device::Device;
@@ -23,7 +25,10 @@ pub struct Mount {
 #[derive(Debug)]
 pub(crate) struct MountPoint {
     path: PathBuf,
+    /// `major:minor`, as mountinfo lists it.
     device_number: String,
+    /// The open /dev/fuse, for as long as its owner keeps it.
+    device: Weak<OwnedFd>,
 }
 
 impl Mount {
@@ -61,7 +66,9 @@ impl Mount {
             .map_err(|errno| MountError { dir: path.clone(), why: why(errno) })?;
 
         let device_number = listed(&path)?.map(|ours| ours.device_number).unwrap_or_default();
-        Ok(Mount { point: Arc::new(MountPoint { path, device_number }) })
+        Ok(Mount {
+            point: Arc::new(MountPoint { path, device_number, device: Arc::downgrade(&device.0) }),
+        })
     }
 
     /// The mount point, as an absolute path without symbolic links.
@@ -83,14 +90,31 @@ impl MountPoint {
     /// waiting clients get ECONNABORTED, and a read of the device gets ENODEV. MNT_DETACH takes the
     /// mount out of sight even while a client stands inside.
     pub(crate) fn unmount(&self) {
-        // Somebody else may have unmounted us, and mounted something of theirs.
-        let ours =
-            matches!(mounted_on(&self.path), Ok(Some(m)) if m.device_number == self.device_number);
-        if ours && let Err(errno) = umount2(&self.path, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH)
+        if self.is_ours()
+            && let Err(errno) = umount2(&self.path, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH)
         {
             let path = self.path.display();
             eprintln!("cannot unmount {path}: {}. Try: sudo umount -l {path}", errno.desc());
         }
+    }
+
+    /// Is what is mounted there ours? Somebody else may have unmounted us, and mounted theirs.
+    fn is_ours(&self) -> bool {
+        let listed = mounted_on(&self.path).ok().flatten();
+        if listed.is_none_or(|mounted| mounted.device_number != self.device_number) {
+            return false;
+        }
+        // While our connection lives, no other file system has its number. Afterwards the number may
+        // be given again. If the mount is ours, it is dead: a call on it cannot wait for anybody.
+        self.is_connected() || statvfs(&self.path) == Err(Errno::ENOTCONN)
+    }
+
+    /// A poll of a device whose connection has ended reports an error (`fuse_dev_poll`).
+    fn is_connected(&self) -> bool {
+        let Some(device) = self.device.upgrade() else { return false };
+        let mut polled = [PollFd::new(device.as_fd(), PollFlags::empty())];
+        let polled = poll(&mut polled, PollTimeout::ZERO).map(|_| polled[0].revents());
+        matches!(polled, Ok(Some(events)) if !events.contains(PollFlags::POLLERR))
     }
 }
 
@@ -157,11 +181,13 @@ impl fmt::Display for MountError {
                 f,
                 "a FUSE file system whose server is gone is still mounted there.\nUnmount it: sudo umount -l {dir}"
             ),
-            Why::Busy(other) => write!(
-                f,
-                "{} (type {}) is mounted there already.\nUnmount it: sudo umount {dir}",
-                other.source, other.fs_type
-            ),
+            Why::Busy(other) => {
+                // The server of a FUSE mount may be gone, and then it takes -l.
+                let lazily = if other.fs_type.starts_with("fuse") { "-l " } else { "" };
+                let Mounted { source, fs_type, .. } = other;
+                writeln!(f, "{source} (type {fs_type}) is mounted there already.")?;
+                write!(f, "Unmount it: sudo umount {lazily}{dir}")
+            }
             Why::Other(errno) => write!(f, "{} ({errno:?}).", errno.desc()),
         }
     }
@@ -191,7 +217,7 @@ mod tests {
             Mounted { device_number: "0:9".into(), fs_type: "fuse".into(), source: "hello".into() };
         assert_eq!(
             say(Why::Busy(other)),
-            "cannot mount on /tmp/m: hello (type fuse) is mounted there already.\nUnmount it: sudo umount /tmp/m"
+            "cannot mount on /tmp/m: hello (type fuse) is mounted there already.\nUnmount it: sudo umount -l /tmp/m"
         );
     }
 

@@ -61,8 +61,8 @@ impl Malformed {
     /// The request to answer, with EIO for example. `None` when the kernel waits for no answer, or when even the header
     /// is incomplete.
     pub fn owed_answer(&self) -> Option<u64> {
-        let opcode = Opcode::from_u32(self.opcode?);
-        opcode.is_none_or(Opcode::wants_reply).then_some(self.unique)?
+        let wanted = Opcode::from_u32(self.opcode?).is_none_or(Opcode::wants_reply);
+        if wanted { self.unique } else { None }
     }
 
     /// The opcode's name, or its number.

@@ -59,11 +59,13 @@ pub fn build(sh: &Shell) -> anyhow::Result<Programs> {
     Ok(Programs { init: built.join("vm-init"), bin, tests })
 }
 
-/// The path in cargo's message about the one test program that we asked for.
+/// The path in cargo's message about the test program called kernel. Its package's other programs
+/// are built, and told of, as well.
 fn executable(messages: &str) -> Option<PathBuf> {
     messages.lines().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        Some(PathBuf::from(message.get("executable")?.as_str()?))
+        let path = message.get("executable")?.as_str()?;
+        (message["target"]["name"] == "kernel").then(|| PathBuf::from(path))
     })
 }
 

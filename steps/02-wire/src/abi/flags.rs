@@ -11,7 +11,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 macro_rules! flags {
     ($(
         $(#[$doc:meta])*
-        $name:ident = $prefix:literal { $($(#[$flag_doc:meta])* $flag:ident = $bit:expr;)* }
+        $name:ident = $prefix:literal { $($(#[doc = $flag_doc:literal])* $flag:ident = $bit:expr;)* }
     )*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -19,7 +19,7 @@ macro_rules! flags {
         pub struct $name(u32);
 
         bitflags! {
-            impl $name: u32 { $($(#[$flag_doc])* const $flag = $bit;)* }
+            impl $name: u32 { $($(#[doc = $flag_doc])* const $flag = $bit;)* }
         }
 
         impl $name {

@@ -11,7 +11,7 @@ pub trait WireStruct: FromBytes + IntoBytes + Immutable + KnownLayout + Copy + '
     /// The fields, in order.
     const FIELDS: &'static [Field];
     /// The three above, as a value.
-    const LAYOUT: Layout = Layout { name: Self::NAME, size: Self::SIZE, fields: Self::FIELDS };
+    const WIRE_LAYOUT: Layout = Layout { name: Self::NAME, size: Self::SIZE, fields: Self::FIELDS };
 }
 
 /// What is known of one struct.
@@ -78,7 +78,7 @@ impl<const N: usize> FieldType for [u32; N] {
     const KIND: FieldKind = FieldKind::Spare;
 }
 impl<T: WireStruct> FieldType for T {
-    const KIND: FieldKind = FieldKind::Struct(&T::LAYOUT);
+    const KIND: FieldKind = FieldKind::Struct(&T::WIRE_LAYOUT);
 }
 
 /// `type` is a keyword in Rust and a field in C: `r#type` loses its prefix.

@@ -1,0 +1,190 @@
+//! Messages recorded from a real kernel: how they read, and that nothing one does to them makes us panic.
+
+mod recording;
+
+use recording::{Direction, Recording};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use step02_wire::abi::{InHeader, LATER_OPCODES, WireStruct};
+use step02_wire::{Numbering, Opcode, Question, Trace, decode, decode_reply, dirents, fields, reply};
+
+fn lines(numbering: Numbering) -> String {
+    let mut lines = String::new();
+    for recording in recording::all() {
+        let _ = writeln!(lines, "{}", recording.name);
+        let mut trace = Trace::new(numbering);
+        for (direction, message) in &recording.messages {
+            let line = match direction {
+                Direction::Request => trace.request(message),
+                Direction::Reply => trace.reply(message),
+            };
+            let _ = writeln!(lines, "  {line}");
+        }
+    }
+    lines
+}
+
+#[test]
+fn each_is_one_line() {
+    insta::assert_snapshot!("lines_raw", lines(Numbering::Kernel));
+    insta::assert_snapshot!("lines_stable", lines(Numbering::Arrival));
+}
+
+#[test]
+fn fields_are_a_table() {
+    for name in ["init", "lookup", "readdir", "setattr-size", "write", "create", "getlk", "unknown-statx"] {
+        insta::assert_snapshot!(format!("fields_{name}"), tables(&recording::named(name)));
+    }
+    insta::assert_snapshot!("fields_notify", tables(&recording::named("notify-inval-entry")));
+}
+
+fn tables(recording: &Recording) -> String {
+    let mut text = String::new();
+    let mut question = None;
+    for (direction, message) in &recording.messages {
+        let table = match (direction, question) {
+            (Direction::Request, _) => {
+                let (header, operation) = decode(message).expect("a recorded request is well formed");
+                question = Some(Question::of(&header, &operation));
+                fields::request(message)
+            }
+            (Direction::Reply, Some(question)) => fields::reply(question, message),
+            (Direction::Reply, None) => fields::notification(message),
+        };
+        assert_eq!(table.fault, None);
+        let _ = writeln!(text, "{table}");
+    }
+    text
+}
+
+#[test]
+fn each_opcode_is_recorded_and_accepted() {
+    let mut seen = BTreeSet::new();
+    for recording in recording::all() {
+        for (_, message) in recording.messages.iter().filter(|(direction, _)| *direction == Direction::Request) {
+            let (header, _) = decode(message).unwrap_or_else(|malformed| panic!("{}: {malformed}", recording.name));
+            seen.insert(header.opcode);
+        }
+    }
+    for opcode in Opcode::ALL {
+        assert!(seen.contains(&(*opcode as u32)), "no recording of {opcode}");
+    }
+    assert!(LATER_OPCODES.iter().any(|later| seen.contains(&later.number)), "no recording of a later opcode");
+}
+
+/// Every byte of a recorded request belongs to a row, once.
+#[test]
+fn tables_cover_each_byte() {
+    for recording in recording::all() {
+        for (_, message) in recording.messages.iter().filter(|(direction, _)| *direction == Direction::Request) {
+            let mut at = 0;
+            for row in fields::request(message).rows {
+                assert_eq!(row.offset, at, "{}: a gap or an overlap", recording.name);
+                assert_eq!(row.bytes, message[at..at + row.bytes.len()]);
+                at += row.bytes.len();
+            }
+            assert_eq!(at, message.len(), "{}", recording.name);
+        }
+    }
+}
+
+/// Cut anywhere, a message is an error. A WRITE may be cut among its data.
+#[test]
+fn a_cut_message_is_malformed_and_keeps_its_number() {
+    for recording in recording::all() {
+        for (_, message) in recording.messages.iter().filter(|(direction, _)| *direction == Direction::Request) {
+            let (header, operation) = decode(message).expect("a recorded request is well formed");
+            let enough = step02_wire::head_len(&header);
+            for len in 0..message.len() {
+                try_all(&message[..len], Some(Question::of(&header, &operation)));
+                match decode(&message[..len]) {
+                    Ok((again, _)) => assert!(len >= enough && again == header, "{} cut at {len}", recording.name),
+                    Err(malformed) => {
+                        assert!(len < enough, "{} cut at {len}: {malformed}", recording.name);
+                        assert_eq!(malformed.unique, (len >= 16).then_some(header.unique));
+                        assert_eq!(malformed.opcode, (len >= 8).then_some(header.opcode));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The same with a `len` that agrees with the cut: the body itself is too short.
+#[test]
+fn a_short_body_is_never_taken_for_a_whole_one() {
+    for recording in recording::all().iter().filter(|recording| !recording.name.starts_with("unknown")) {
+        for (_, message) in recording.messages.iter().filter(|(direction, _)| *direction == Direction::Request) {
+            let (header, operation) = decode(message).expect("a recorded request is well formed");
+            let known = match header.opcode {
+                26 => InHeader::SIZE + 16, // an INIT is longer than we know
+                _ => message.len(),
+            };
+            for len in InHeader::SIZE..known {
+                let mut cut = message[..len].to_vec();
+                cut[..4].copy_from_slice(&(len as u32).to_ne_bytes());
+                try_all(&cut, Some(Question::of(&header, &operation)));
+                // Without their data, the last name or the last field, all that remains is an error.
+                let malformed = decode(&cut).expect_err(&format!("{} of {len} bytes", recording.name));
+                assert_eq!(malformed.unique, Some(header.unique));
+                assert!(malformed.offset <= len);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_never_panics() {
+    for recording in recording::all() {
+        let mut question = None;
+        for (direction, message) in &recording.messages {
+            if let (Direction::Request, Ok((header, operation))) = (direction, decode(message)) {
+                question = Some(Question::of(&header, &operation));
+            }
+            for i in 0..message.len().min(512) {
+                for mask in [0xff, 1, 2, 4, 8, 16, 32, 64, 128] {
+                    let mut flipped = message.clone();
+                    flipped[i] ^= mask;
+                    try_all(&flipped, question);
+                }
+            }
+        }
+    }
+}
+
+/// A reply that is cut, or one byte too long, is an error, as it is to the kernel, and the trace says so.
+#[test]
+fn a_reply_of_the_wrong_size_is_shown_as_such() {
+    for name in ["getattr", "open", "write", "init", "statfs", "create", "getlk", "bmap", "poll", "flush", "readdir"] {
+        let recording = recording::named(name);
+        let [(_, request), (_, reply)] = &recording.messages[..] else { panic!("{name} is not an exchange") };
+        for len in (16..reply.len()).chain([reply.len() + 1]) {
+            let mut wrong = reply.clone();
+            wrong.resize(len, 1);
+            wrong[..4].copy_from_slice(&(len as u32).to_ne_bytes());
+            let mut trace = Trace::new(Numbering::Arrival);
+            trace.request(request);
+            let line = trace.reply(&wrong);
+            // READDIR's answer may be cut between two entries.
+            let whole_entries = name == "readdir" && [16, 48, 80].contains(&len);
+            assert_eq!(line.contains("malformed"), !whole_entries, "{name}, {len} bytes: {line}");
+        }
+    }
+}
+
+/// Everything that reads messages, on these bytes.
+fn try_all(message: &[u8], question: Option<Question>) {
+    let question = question.unwrap_or(Question { opcode: Opcode::Lookup as u32, size_only: false });
+    let _ = decode(message).map_err(|malformed| malformed.to_string());
+    let _ = decode_reply(question, message).map(|(_, reply)| reply.to_string());
+    let _ = reply::decode_notification(message).map(|notification| notification.to_string());
+    let _ = dirents(message).count();
+    let _ = fields::request(message).to_string();
+    let _ = fields::reply(question, message).to_string();
+    let _ = fields::notification(message).to_string();
+    for numbering in [Numbering::Kernel, Numbering::Arrival] {
+        let mut trace = Trace::new(numbering);
+        assert!(!trace.request(message).contains('\n'));
+        assert!(!trace.reply(message).contains('\n'));
+    }
+}

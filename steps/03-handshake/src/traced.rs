@@ -1,0 +1,43 @@
+//! The device, with its conversation printed.
+
+use std::io::{self, Write, stderr};
+use std::sync::Mutex;
+
+use step01_device::{Device, ReadFault, Written};
+use step02_wire::{Numbering, Trace};
+
+/// A [`Device`] that prints every message on stderr as it happens, when it was asked to.
+#[derive(Debug)]
+pub struct TracedDevice {
+    device: Device,
+    trace: Option<Mutex<Trace>>,
+}
+
+impl TracedDevice {
+    /// `None`: nothing is printed.
+    pub fn new(device: Device, trace: Option<Numbering>) -> TracedDevice {
+        TracedDevice { device, trace: trace.map(|numbering| Mutex::new(Trace::new(numbering))) }
+    }
+
+    /// As [`Device::read_message`].
+    pub fn read_message<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ReadFault> {
+        let request = self.device.read_message(buffer)?;
+        self.print(|trace| trace.request(request));
+        Ok(request)
+    }
+
+    /// As [`Device::write_message`].
+    pub fn write_message(&self, message: &[u8]) -> io::Result<Written> {
+        // Printed first: once the kernel has the answer its client may run, and print, ahead of us.
+        self.print(|trace| trace.reply(message));
+        self.device.write_message(message)
+    }
+
+    fn print(&self, line: impl FnOnce(&mut Trace) -> String) {
+        let Some(trace) = &self.trace else { return };
+        let mut trace = trace.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // One write(2) for the whole line, so that no other writer can come between. If stderr is
+        // gone, the server goes on without a trace.
+        let _ = stderr().write_all(format!("{}\n", line(&mut trace)).as_bytes());
+    }
+}

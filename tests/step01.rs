@@ -1,0 +1,95 @@
+//! Step 01: the first message, and every way in which mounting can go wrong.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+
+use kernel_tests::is_mounted;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+
+use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout};
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn shows_the_first_message_and_answers_it() {
+    let dir = fresh_dir("mnt");
+    let output = output(program("step01-device").arg("--trace").arg(&dir));
+    let (shown, trace) = (stdout(&output), stderr(&output));
+    assert!(output.status.success(), "{trace}");
+    // Opcode 26 is INIT; the major version, 7, stands at 0x28.
+    let lines: Vec<_> = shown.lines().filter(|line| line.starts_with("│ 00")).collect();
+    assert!(lines[0].contains(" 00 00 00 1a 00 00 00 ┊"), "{shown}");
+    assert!(lines[2].contains("┊ 07 00 00 00"), "{shown}");
+    // The answer, with the same unique.
+    let last = lines.last().unwrap();
+    assert!(last.contains("10 00 00 00 b9 ff ff ff ┊ 02 00 00 00 00 00 00 00"), "{shown}");
+    assert!(trace.contains("write(/dev/fuse, …, 16) = 16"), "{trace}");
+    assert!(!is_mounted(&dir).unwrap());
+}
+
+/// Runs step 01 where it cannot work; returns what it says.
+fn fails(command: &mut std::process::Command) -> String {
+    let output = output(command);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    stderr(&output)
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn a_missing_mount_point_is_told() {
+    let error = fails(program("step01-device").arg("/no/such/place"));
+    assert!(
+        error.contains("cannot mount on /no/such/place: there is no such directory"),
+        "{error}"
+    );
+    assert!(error.contains("mkdir -p /no/such/place"), "{error}");
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn a_busy_mount_point_is_told() {
+    let dir = fresh_dir("mnt");
+    mount(Some("other"), &dir, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+    let error = fails(program("step01-device").arg(&dir));
+    umount2(&dir, MntFlags::empty()).unwrap();
+    assert!(error.contains("other (type tmpfs) is mounted there already"), "{error}");
+    assert!(error.contains("sudo umount "), "{error}");
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn a_dead_mount_is_told() {
+    let dir = fresh_dir("mnt");
+    serve("step04-hello", &dir).kill().unwrap();
+    let error = fails(program("step01-device").arg(&dir));
+    umount2(&dir, MntFlags::empty()).unwrap();
+    assert!(error.contains("step04-hello (type fuse) is mounted there already"), "{error}");
+    assert!(error.contains(&format!("sudo umount -l {}", dir.display())), "{error}");
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn whoever_is_not_root_is_told() {
+    let dir = fresh_dir("mnt");
+    let error = fails(program("step01-device").arg(&dir).uid(1000).gid(1000));
+    assert!(error.contains("mount(2) is for root"), "{error}");
+    assert!(error.contains("sudo"), "{error}");
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn a_missing_device_is_told() {
+    let dir = fresh_dir("mnt");
+    // A /dev of this thread's own, with nothing in it. The rest of the system keeps its own.
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
+    mount(Some("empty"), "/dev", Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+    assert!(!Path::new("/dev/fuse").exists());
+    // No /dev/null either, which is what output() gives a child for its stdin.
+    fs::write("/dev/null", "").unwrap();
+    let error = fails(program("step01-device").arg(&dir));
+    assert!(error.contains("cannot open /dev/fuse: No such file or directory"), "{error}");
+    assert!(error.contains("sudo modprobe fuse"), "{error}");
+}

@@ -1,0 +1,21 @@
+//! Step 02: the same message, every byte with its name.
+
+use kernel_tests::is_mounted;
+
+use crate::visitor::{fresh_dir, output, program, stderr, stdout};
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn names_every_field_of_init() {
+    let dir = fresh_dir("mnt");
+    let output = output(program("step02-wire").arg("--trace=stable").arg(&dir));
+    let shown = stdout(&output);
+    assert!(output.status.success(), "{}", stderr(&output));
+    for field in
+        ["len", "opcode", "unique", "nodeid", "major", "minor", "max_readahead", "flags", "error"]
+    {
+        assert!(shown.contains(field), "no {field} in:\n{shown}");
+    }
+    assert!(stderr(&output).contains("→ #1 INIT("), "{}", stderr(&output));
+    assert!(!is_mounted(&dir).unwrap());
+}

@@ -1,0 +1,133 @@
+//! Step 03: the handshake with this kernel, and what an echoed flag does.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+
+use kernel_tests::{Server, is_mounted};
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::stat::stat;
+use step01_device::{BUFFER_SIZE, Device, Mount, ReadFault};
+use step02_wire::abi::{Attr, AttrOut, EntryOut, InitFlags, InitOut, OpenOut, OpenReplyFlags};
+use step02_wire::{Operation, decode, encode};
+use step03_handshake::{Outcome, Wishes, negotiate};
+
+use crate::visitor::{fresh_dir, program};
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn agrees_and_shows_the_next_question() {
+    let dir = fresh_dir("mnt");
+    let log = dir.with_file_name("log");
+    let mut command = program("step03-handshake");
+    command.arg(&dir).stdout(File::create(&log).unwrap());
+    let mut server = Server::start(command, &dir).unwrap();
+
+    // Not std::fs::metadata, which is statx(2): newer kernels pass that on as a STATX (7.39).
+    assert_eq!(stat(&dir), Err(Errno::EIO), "its one answer");
+    assert!(server.wait().unwrap().success());
+    let shown = std::fs::read_to_string(&log).unwrap();
+    assert!(
+        shown.contains("The next question, 56 bytes: read the attributes of a node"),
+        "{shown}"
+    );
+    assert!(!is_mounted(&dir).unwrap());
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn ctrl_c_ends_it_before_anyone_asks() {
+    let dir = fresh_dir("mnt");
+    let mut command = program("step03-handshake");
+    command.arg(&dir).stdout(Stdio::null());
+    let server = Server::start(command, &dir).unwrap();
+    assert!(server.interrupt().unwrap().success());
+    assert!(!is_mounted(&dir).unwrap());
+}
+
+/// MAX_PAGES (bit 22, 7.28): the answer then holds how many. In 24 bytes there is no room for that.
+const MAX_PAGES: u32 = 1 << 22;
+/// One read(2) of this much.
+const ASKED: u32 = 131_072;
+
+/// The size of the READ that the kernel makes of a large read(2), after a handshake whose answer
+/// `answer` has made out of the one that step 03 would give.
+fn size_of_a_read(dir: &Path, answer: impl Fn(u32, InitOut) -> InitOut) -> u32 {
+    let device = Device::open().unwrap();
+    let _mount = Mount::new(&device, dir, "trap", &[]).unwrap();
+    let file = dir.join("file");
+    let client = thread::spawn(move || {
+        let mut file =
+            OpenOptions::new().read(true).custom_flags(libc::O_CLOEXEC).open(file).unwrap();
+        // Aligned to a page: else as many bytes lie on one page more.
+        let mut memory = vec![0; ASKED as usize + 4096];
+        let start = memory.as_ptr().align_offset(4096);
+        let _ = file.read(&mut memory[start..][..ASKED as usize]);
+    });
+
+    let mut buffer = vec![0; BUFFER_SIZE];
+    let attr =
+        Attr { ino: 2, mode: libc::S_IFREG | 0o644, nlink: 1, size: 1 << 20, ..Attr::default() };
+    let mut size = None;
+    while size.is_none() || !client.is_finished() {
+        let message = match device.read_message(&mut buffer) {
+            Ok(message) => message,
+            Err(ReadFault::Again) => continue,
+            Err(fault) => panic!("{fault}"),
+        };
+        let (header, operation) = decode(message).unwrap();
+        let unique = header.unique;
+        let reply = match operation {
+            Operation::Init { arg } => {
+                let ours = negotiate(&arg, &Wishes::default()).unwrap();
+                assert!(matches!(ours, Outcome::Agreed(_)));
+                encode::reply_with(unique, &answer(arg.flags.bits(), ours.answer()))
+            }
+            Operation::Lookup { .. } => {
+                encode::reply_with(unique, &EntryOut { nodeid: 2, attr, ..EntryOut::default() })
+            }
+            Operation::Getattr { .. } => {
+                encode::reply_with(unique, &AttrOut { attr, ..AttrOut::default() })
+            }
+            // DIRECT_IO: the kernel makes READs of the size that the client asks for, where it may.
+            Operation::Open { .. } => {
+                let open_flags = OpenReplyFlags::DIRECT_IO;
+                encode::reply_with(unique, &OpenOut { open_flags, ..OpenOut::default() })
+            }
+            Operation::Read { arg } => {
+                size = size.or(Some(arg.size));
+                encode::reply(unique, &[])
+            }
+            Operation::Forget { .. } | Operation::Interrupt { .. } => continue,
+            Operation::Flush { .. } => {
+                let reply = encode::reply(unique, &[]);
+                device.write_message(&reply).unwrap();
+                break;
+            }
+            _ => encode::error(unique, Errno::ENOSYS),
+        };
+        device.write_message(&reply).unwrap();
+    }
+    client.join().unwrap();
+    size.unwrap()
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn a_read_is_as_large_as_agreed() {
+    assert_eq!(size_of_a_read(&fresh_dir("mnt"), |_, ours| ours), ASKED);
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn an_echoed_max_pages_cuts_every_read_to_one_page() {
+    let size = size_of_a_read(&fresh_dir("mnt"), |offered, ours| {
+        assert_ne!(offered & MAX_PAGES, 0, "this kernel is older than 7.28: it has no such trap");
+        InitOut { flags: ours.flags | InitFlags::from_bits_retain(MAX_PAGES), ..ours }
+    });
+    assert_eq!(size, 4096);
+}
