@@ -1,4 +1,4 @@
-//! The guided visit that `cargo xtask demo` shows: starts a server with `--trace`, visits it, stops it.
+//! The guided visit that `cargo xtask demo` shows: starts a server with its trace on, visits it, stops it.
 //!
 //! `guide SERVER`
 //!
@@ -10,6 +10,8 @@ use std::io::{Write, stdout};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use kernel_tests::{Server, programs};
@@ -21,10 +23,11 @@ fn main() -> anyhow::Result<()> {
 
     let one_pipe =
         || -> anyhow::Result<Stdio> { Ok(stdout().as_fd().try_clone_to_owned()?.into()) };
-    say(&format!("$ {server} --trace mnt &"))?;
+    say(&format!("$ {server} --trace=stable mnt &"))?;
     let mut command = Command::new(programs().join(&server));
-    command.arg("--trace").arg(&dir).stdout(Stdio::null()).stderr(one_pipe()?);
+    command.arg("--trace=stable").arg(&dir).stdout(Stdio::null()).stderr(one_pipe()?);
     let server = Server::start(command, &dir)?;
+    let_it_come_to_rest()?;
     for (what, path) in [("ls", ""), ("cat", "hello.txt")] {
         visit(what, &dir, path)?;
     }
@@ -40,7 +43,26 @@ fn visit(what: &str, dir: &Path, path: &str) -> anyhow::Result<()> {
     say(&format!("$ {what} {shown}"))?;
     let status = Command::new(programs().join("visit")).arg(what).arg(target).status()?;
     ensure!(status.success(), "{what} {shown} ended with {status}");
-    Ok(())
+    let_it_come_to_rest()
+}
+
+/// Waits until no request is in flight: INIT after mounting, and RELEASE after the last close, come
+/// without a client that would wait for them.
+fn let_it_come_to_rest() -> anyhow::Result<()> {
+    let connections = Path::new("/sys/fs/fuse/connections");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let mut waiting = 0;
+        for connection in fs::read_dir(connections).context("cannot list the FUSE connections")? {
+            let count = fs::read_to_string(connection?.path().join("waiting"))?;
+            waiting += count.trim().parse::<u32>().context("a count that is no number")?;
+        }
+        if waiting == 0 {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "{waiting} requests are still not answered");
+        thread::sleep(Duration::from_millis(2));
+    }
 }
 
 fn say(line: &str) -> anyhow::Result<()> {

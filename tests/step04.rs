@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 
-use crate::visitor::{fresh_dir, program, serve, stdout, visit};
+use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout, visit};
 
 const HELLO: &str = "Hello from user space!\n";
 
@@ -55,6 +55,17 @@ fn the_conversation_of_a_visit() {
     assert!(init[0].starts_with("→ #1 INIT(version 7."), "{trace}");
     insta::assert_snapshot!("agreement", init[1]);
     insta::assert_snapshot!("visit", visit.join("\n"));
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_guided_visit_of_the_demo() {
+    let guided = output(program("guide").arg("step04-hello").current_dir(fresh_dir("guide")));
+    let shown = stdout(&guided);
+    assert!(guided.status.success(), "{shown}{}", stderr(&guided));
+    // What the kernel offers differs from kernel to kernel.
+    let lines: Vec<_> = shown.lines().filter(|line| !line.starts_with("→ #1 INIT")).collect();
+    insta::assert_snapshot!("guide", lines.join("\n"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod demo;
 mod interrupt;
 mod run;
+mod self_test;
 mod steps;
 mod test;
 mod vm;

@@ -54,6 +54,11 @@ pub fn find(sh: &Shell, named: &str) -> anyhow::Result<Step> {
 }
 
 impl Step {
+    /// Where its server's source is, from the workspace's root.
+    pub fn source(&self) -> String {
+        format!("steps/{}/src/main.rs", self.package.trim_start_matches("step"))
+    }
+
     /// Does a user mean this one?
     pub fn is_called(&self, named: &str) -> bool {
         let number = named.strip_prefix("step").unwrap_or(named);

@@ -8,6 +8,7 @@ use anyhow::bail;
 use vm_init::{BIN_DIR, Record, Verdict, Work};
 use xshell::Shell;
 
+use crate::vm::guest::Tests;
 use crate::{Outcome, vm};
 
 /// Boot a real kernel in QEMU and run one program in it.
@@ -38,7 +39,7 @@ pub fn run_in_guest(
     mut command: Vec<String>,
     mut print: impl FnMut(&str),
 ) -> anyhow::Result<Outcome> {
-    let mut parts = vm::prepare(sh, options)?;
+    let mut parts = vm::prepare(sh, options, Tests::OfTheSteps)?;
     command[0] = match &command[0] {
         name if parts.programs.has(name) => format!("{BIN_DIR}/{name}"),
         path => parts.programs.add(Path::new(path))?,

@@ -1,7 +1,7 @@
 //! `cargo xtask vm-test`: the tests that need a kernel, in a VM.
 
 use std::fs;
-use std::io::stdout;
+use std::io::{Write, stdout};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -9,9 +9,10 @@ use anyhow::Context;
 use vm_init::{OUT_DIR, WORKSPACE_DIR, Work};
 use xshell::Shell;
 
+use crate::vm::guest::Tests;
 use crate::vm::machine::Machine;
 use crate::vm::report::{End, Report};
-use crate::{Outcome, steps, vm};
+use crate::{Outcome, self_test, steps, vm};
 
 /// Boot a real kernel in QEMU and run the steps' tests in it.
 #[derive(clap::Args, Default)]
@@ -21,11 +22,19 @@ pub struct Arguments {
     /// Take the outputs that differ from the recorded snapshots as the new recordings.
     #[arg(long)]
     accept: bool,
+    /// Test the rig itself: does it see red?
+    #[arg(long, conflicts_with_all = ["filters", "accept"])]
+    self_test: bool,
     #[command(flatten)]
     vm: vm::Options,
 }
 
-pub fn vm_test(Arguments { filters, accept, vm: options }: Arguments) -> anyhow::Result<Outcome> {
+pub fn vm_test(
+    Arguments { filters, accept, self_test, vm: options }: Arguments,
+) -> anyhow::Result<Outcome> {
+    if self_test {
+        return self_test::self_test(options);
+    }
     let sh = Shell::new()?;
     let steps = steps::all(&sh)?;
     let filters =
@@ -41,25 +50,33 @@ pub fn vm_test(Arguments { filters, accept, vm: options }: Arguments) -> anyhow:
         environment: insta_environment(accept),
     };
 
-    let parts = vm::prepare(&sh, &options)?;
+    let parts = vm::prepare(&sh, &options, Tests::OfTheSteps)?;
     let start = Instant::now();
     let mut guest = vm::boot(&sh, &parts, &options, work)?;
     println!("{}", guest.banner);
 
     let mut report = Report::new(stdout());
     // The guest enforces each test's deadline. This one is for a guest that cannot any more.
-    let patience = Duration::from_secs(options.timeout + 30);
-    let end = loop {
-        match guest.machine.next(patience) {
-            Ok(Some(record)) => report.take(record)?,
-            Ok(None) => break End::Gone(guest.machine.console_tail()),
-            Err(error) => break End::Broken(error),
-        }
-    };
+    let end = listen(&mut guest.machine, &mut report, Duration::from_secs(options.timeout + 30))?;
     if matches!(end, End::Gone(_)) {
         bring_back(guest.machine, accept)?;
     }
     report.conclude(end, start.elapsed())
+}
+
+/// Hands all that the guest tells to the report. Silence for longer than `patience` ends it.
+pub fn listen(
+    machine: &mut Machine,
+    report: &mut Report<impl Write>,
+    patience: Duration,
+) -> anyhow::Result<End> {
+    loop {
+        match machine.next(patience) {
+            Ok(Some(record)) => report.take(record)?,
+            Ok(None) => return Ok(End::Gone(machine.console_tail())),
+            Err(error) => return Ok(End::Broken(error)),
+        }
+    }
 }
 
 /// insta in the guest: where the snapshots are, and where to put new ones.

@@ -51,7 +51,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next `count` bytes. Everything below ends here, so nothing reads past the end.
-    fn take(&mut self, what: &'static str, count: usize, fields: &'static [Field]) -> Result<&'a [u8], Fault> {
+    fn take(
+        &mut self,
+        what: &'static str,
+        count: usize,
+        fields: &'static [Field],
+    ) -> Result<&'a [u8], Fault> {
         let left = self.left();
         let Some(taken) = left.get(..count) else {
             return Err(self.fault(Problem::Short { what, needed: count, found: left.len() }));

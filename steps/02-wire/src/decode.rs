@@ -1,12 +1,13 @@
 //! From a request's bytes to an [`Operation`].
 
-use crate::abi::{InHeader, Opcode, WireStruct, WriteIn};
+use crate::abi::{InHeader, IoctlIn, Opcode, SetxattrIn, WireStruct, WriteIn};
 use crate::cursor::Cursor;
 use crate::malformed::{Fault, Malformed, Problem};
 use crate::operation::Operation;
 
-/// How many bytes of the message [`decode`] needs: all of them for most, the first 80 of a WRITE, whose data may still
-/// be in a pipe. Never less than a header. The number comes from the kernel's `len`: hold it against your buffer.
+/// How many bytes of the message [`decode`] needs: all of them for most, the first 80 of a WRITE,
+/// whose data may still be in a pipe. Never less than a header. The number comes from the kernel's
+/// `len`: hold it against your buffer.
 pub fn head_len(header: &InHeader) -> usize {
     let len = (header.len as usize).max(InHeader::SIZE);
     match Opcode::from_u32(header.opcode) {
@@ -17,12 +18,12 @@ pub fn head_len(header: &InHeader) -> usize {
 
 /// Reads a request.
 ///
-/// `head` starts with the header and holds at least [`head_len`] bytes. What stands in it after the message's `len` is
-/// not looked at.
+/// `head` starts with the header and holds at least [`head_len`] bytes. What stands in it after the
+/// message's `len` is not looked at.
 ///
-/// A body may be longer than 7.14 knows: structs of this protocol grow at their end, and an INIT of 6.1 has 64 bytes
-/// where 16 are known. The surplus is passed over. A WRITE is different. Its data may go through a pipe by the
-/// message's `len`, so that and `size` have to agree to the byte.
+/// A body may be longer than 7.14 knows: structs of this protocol grow at their end, and an INIT of
+/// 6.1 has 64 bytes where 16 are known. The surplus is passed over. A WRITE is different. Its data
+/// may go through a pipe by the message's `len`, so that and `size` have to agree to the byte.
 pub fn decode(head: &[u8]) -> Result<(InHeader, Operation<'_>), Malformed> {
     decode_from(&mut Cursor::new(head)).map_err(|fault| fault.in_request(head))
 }
@@ -46,33 +47,40 @@ fn operation<'a>(header: &InHeader, cursor: &mut Cursor<'a>) -> Result<Operation
     let Some(opcode) = Opcode::from_u32(header.opcode) else {
         return Ok(Unknown { opcode: header.opcode, body: cursor.rest("body")? });
     };
-    // Rust evaluates the fields of a struct in the order in which they are written: that is the order of reading.
+    // Rust evaluates the fields of a struct in the order in which they are written: that is the
+    // order of reading.
     Ok(match opcode {
         Opcode::Init => Init { arg: cursor.structure()? },
         Opcode::Destroy => Destroy,
         Opcode::Interrupt => Interrupt { arg: cursor.structure()? },
 
         Opcode::Lookup => Lookup { name: cursor.name("name")? },
-        Opcode::Forget => Forget { arg: cursor.structure()? },
         Opcode::Mknod => Mknod { arg: cursor.structure()?, name: cursor.name("name")? },
         Opcode::Mkdir => Mkdir { arg: cursor.structure()?, name: cursor.name("name")? },
         Opcode::Symlink => Symlink { name: cursor.name("name")?, target: cursor.name("target")? },
         Opcode::Link => Link { arg: cursor.structure()?, name: cursor.name("name")? },
         Opcode::Unlink => Unlink { name: cursor.name("name")? },
         Opcode::Rmdir => Rmdir { name: cursor.name("name")? },
-        Opcode::Rename => {
-            Rename { arg: cursor.structure()?, name: cursor.name("old name")?, new_name: cursor.name("new name")? }
-        }
+        Opcode::Rename => Rename {
+            arg: cursor.structure()?,
+            name: cursor.name("old name")?,
+            new_name: cursor.name("new name")?,
+        },
         Opcode::Create => Create { arg: cursor.structure()?, name: cursor.name("name")? },
 
+        Opcode::Forget => Forget { arg: cursor.structure()? },
         Opcode::Getattr => Getattr { arg: cursor.structure()? },
         Opcode::Setattr => Setattr { arg: cursor.structure()? },
         Opcode::Readlink => Readlink,
         Opcode::Access => Access { arg: cursor.structure()? },
         Opcode::Statfs => Statfs,
         Opcode::Setxattr => {
-            let arg: crate::abi::SetxattrIn = cursor.structure()?;
-            Setxattr { arg, name: cursor.name("name")?, value: cursor.data("value", arg.size as usize)? }
+            let arg: SetxattrIn = cursor.structure()?;
+            Setxattr {
+                arg,
+                name: cursor.name("name")?,
+                value: cursor.data("value", arg.size as usize)?,
+            }
         }
         Opcode::Getxattr => Getxattr { arg: cursor.structure()?, name: cursor.name("name")? },
         Opcode::Listxattr => Listxattr { arg: cursor.structure()? },
@@ -89,7 +97,7 @@ fn operation<'a>(header: &InHeader, cursor: &mut Cursor<'a>) -> Result<Operation
         Opcode::Setlk => Setlk { arg: cursor.structure()? },
         Opcode::Setlkw => Setlkw { arg: cursor.structure()? },
         Opcode::Ioctl => {
-            let arg: crate::abi::IoctlIn = cursor.structure()?;
+            let arg: IoctlIn = cursor.structure()?;
             Ioctl { arg, data: cursor.data("data", arg.in_size as usize)? }
         }
         Opcode::Poll => Poll { arg: cursor.structure()? },

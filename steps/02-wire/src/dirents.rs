@@ -9,8 +9,8 @@ use zerocopy::IntoBytes;
 
 /// A listing that is being written.
 ///
-/// A READDIR says how much room there is. What does not fit comes with the next one, which starts at the `off` of the
-/// last entry that did.
+/// A READDIR says how much room there is. What does not fit comes with the next one, which starts
+/// at the `off` of the last entry that did.
 #[derive(Debug, Clone)]
 pub struct Dirents {
     bytes: Vec<u8>,
@@ -25,9 +25,9 @@ impl Dirents {
 
     /// Adds an entry, or returns false and adds nothing when it does not fit.
     ///
-    /// `off` is where the *next* entry starts, in any numbering that suits the server, so long as it is not 0. `kind`
-    /// is the type of the file: its mode, shifted right by 12 (`DT_REG` is 8, `DT_DIR` is 4). The kernel takes no
-    /// name that is empty or has a `/` in it.
+    /// `off` is where the *next* entry starts, in any numbering that suits the server, so long as
+    /// it is not 0. `kind` is the type of the file: its mode, shifted right by 12 (`DT_REG` is 8,
+    /// `DT_DIR` is 4). The kernel takes no name that is empty or has a `/` in it.
     #[must_use = "an entry that does not fit was not added"]
     pub fn push(&mut self, ino: u64, off: u64, kind: u32, name: &OsStr) -> bool {
         let padded = padded_len(name.len());
@@ -120,9 +120,13 @@ mod tests {
         for (i, name) in names.iter().enumerate() {
             assert!(listing.push(i as u64 + 10, i as u64 + 1, 8, OsStr::new(name)));
         }
-        let read: Vec<_> = dirents(listing.as_bytes()).map(|(entry, name)| (entry.ino, entry.off, name)).collect();
-        let expected: Vec<_> =
-            names.iter().enumerate().map(|(i, name)| (i as u64 + 10, i as u64 + 1, OsStr::new(*name))).collect();
+        let read: Vec<_> =
+            dirents(listing.as_bytes()).map(|(entry, name)| (entry.ino, entry.off, name)).collect();
+        let expected: Vec<_> = names
+            .iter()
+            .enumerate()
+            .map(|(i, name)| (i as u64 + 10, i as u64 + 1, OsStr::new(*name)))
+            .collect();
         assert_eq!(read, expected);
     }
 }

@@ -1,9 +1,10 @@
 //! One message, one line: `LOOKUP(node 1, "hello.txt")`.
 //!
-//! These lines leave out what most readers do not need, such as the flags of open(2) that come with each READ.
-//! [`fields`](crate::fields) prints all.
+//! These lines leave out what most readers do not need, such as the flags of open(2) that come with
+//! each READ. [`fields`](crate::fields) prints all.
 //!
-//! The alternate form, `{:#}`, leaves out what differs from run to run: owners of locks, process ids, addresses.
+//! The alternate form, `{:#}`, leaves out what differs from run to run: owners of locks, process
+//! ids, addresses.
 
 use crate::abi::*;
 use crate::dirents::dirents;
@@ -42,7 +43,9 @@ impl Display for Request<'_> {
                 let InitIn { major, minor, max_readahead, flags } = arg;
                 write!(f, "version {major}.{minor}, max_readahead={max_readahead}, flags={flags}")?;
             }
-            Operation::CuseInit { arg } => write!(f, "version {}.{}, flags={}", arg.major, arg.minor, arg.flags)?,
+            Operation::CuseInit { arg } => {
+                write!(f, "version {}.{}, flags={}", arg.major, arg.minor, arg.flags)?
+            }
             Operation::Destroy => {}
             Operation::Interrupt { arg } => write!(f, "#{}", arg.unique)?,
             _ => {
@@ -59,12 +62,22 @@ impl Request<'_> {
     fn arguments(&self, f: &mut Formatter<'_>) -> Result {
         use Operation::*;
         match *self.operation {
-            Init { .. } | CuseInit { .. } | Destroy | Interrupt { .. } | Readlink | Statfs => Ok(()),
-            Lookup { name } | Unlink { name } | Rmdir { name } | Removexattr { name } => write!(f, ", {}", Name(name)),
+            Init { .. } | CuseInit { .. } | Destroy | Interrupt { .. } | Readlink | Statfs => {
+                Ok(())
+            }
+            Lookup { name } | Unlink { name } | Rmdir { name } | Removexattr { name } => {
+                write!(f, ", {}", Name(name))
+            }
             Forget { arg } => write!(f, ", nlookup={}", arg.nlookup),
             Symlink { name, target } => write!(f, ", {}, target {}", Name(name), Name(target)),
             Mknod { arg, name } => {
-                write!(f, ", {}, mode={}, umask={}", Name(name), Octal(arg.mode), Octal(arg.umask))?;
+                write!(
+                    f,
+                    ", {}, mode={}, umask={}",
+                    Name(name),
+                    Octal(arg.mode),
+                    Octal(arg.umask)
+                )?;
                 if arg.rdev != 0 { write!(f, ", rdev={:#x}", arg.rdev) } else { Ok(()) }
             }
             Mkdir { arg, name } => {
@@ -78,9 +91,13 @@ impl Request<'_> {
                 Octal(arg.mode),
                 Octal(arg.umask)
             ),
-            Rename { arg, name, new_name } => write!(f, ", {}, to node {}, {}", Name(name), arg.newdir, Name(new_name)),
+            Rename { arg, name, new_name } => {
+                write!(f, ", {}, to node {}, {}", Name(name), arg.newdir, Name(new_name))
+            }
             Link { arg, name } => write!(f, ", {}, to node {}", Name(name), arg.oldnodeid),
-            Getattr { arg } if arg.getattr_flags.contains(GetattrFlags::FH) => write!(f, ", fh={}", arg.fh),
+            Getattr { arg } if arg.getattr_flags.contains(GetattrFlags::FH) => {
+                write!(f, ", fh={}", arg.fh)
+            }
             Getattr { .. } => Ok(()),
             Setattr { arg } => self.changes(f, &arg),
             Access { arg } => write!(f, ", {}", access_mask(arg.mask)),
@@ -180,14 +197,40 @@ impl Display for Reply<'_> {
             Reply::Error(error) => write!(f, "-{}", errno(*error)),
             Reply::Done => f.write_str("ok"),
             Reply::Init(out) => {
-                let InitOut { major, minor, max_readahead, flags, max_background, congestion_threshold, max_write } = out;
-                write!(f, "{{version {major}.{minor}, max_readahead={max_readahead}, flags={flags}, ")?;
-                write!(f, "max_background={max_background}, congestion_threshold={congestion_threshold}, ")?;
+                let InitOut {
+                    major,
+                    minor,
+                    max_readahead,
+                    flags,
+                    max_background,
+                    congestion_threshold,
+                    max_write,
+                } = out;
+                write!(
+                    f,
+                    "{{version {major}.{minor}, max_readahead={max_readahead}, flags={flags}, "
+                )?;
+                write!(
+                    f,
+                    "max_background={max_background}, congestion_threshold={congestion_threshold}, "
+                )?;
                 write!(f, "max_write={max_write}}}")
             }
             Reply::CuseInit(out, text) => {
-                let CuseInitOut { major, minor, flags, max_read, max_write, dev_major, dev_minor, .. } = out;
-                write!(f, "{{version {major}.{minor}, flags={flags}, max_read={max_read}, max_write={max_write}, ")?;
+                let CuseInitOut {
+                    major,
+                    minor,
+                    flags,
+                    max_read,
+                    max_write,
+                    dev_major,
+                    dev_minor,
+                    ..
+                } = out;
+                write!(
+                    f,
+                    "{{version {major}.{minor}, flags={flags}, max_read={max_read}, max_write={max_write}, "
+                )?;
                 write!(f, "device {dev_major}:{dev_minor}}} {}", quoted(text, NAME_SHOWN))
             }
             Reply::Entry(entry) => write!(f, "{{{}}}", Entry(entry)),
@@ -199,19 +242,29 @@ impl Display for Reply<'_> {
             Reply::Open(out) => write!(f, "{{{}}}", Opened(out)),
             Reply::Write(out) => write!(f, "{} bytes", out.size),
             Reply::Statfs(out) => {
-                let Kstatfs { blocks, bfree, bavail, files, ffree, bsize, namelen, frsize, .. } = out.st;
-                write!(f, "{{blocks={blocks}, bfree={bfree}, bavail={bavail}, files={files}, ffree={ffree}, ")?;
+                let Kstatfs { blocks, bfree, bavail, files, ffree, bsize, namelen, frsize, .. } =
+                    out.st;
+                write!(
+                    f,
+                    "{{blocks={blocks}, bfree={bfree}, bavail={bavail}, files={files}, ffree={ffree}, "
+                )?;
                 write!(f, "bsize={bsize}, namelen={namelen}, frsize={frsize}}}")
             }
             Reply::XattrSize(out) => write!(f, "size={}", out.size),
             Reply::Names(bytes) => {
                 let names = bytes.split_inclusive(|&byte| byte == 0);
-                list(f, ["name", "names"], names.map(|name| OsStr::from_bytes(name.strip_suffix(b"\0").unwrap_or(name))))
+                list(
+                    f,
+                    ["name", "names"],
+                    names.map(|name| OsStr::from_bytes(name.strip_suffix(b"\0").unwrap_or(name))),
+                )
             }
             Reply::Target(bytes) => write!(f, "{}", Name(OsStr::from_bytes(bytes))),
-            Reply::Data(bytes) if bytes.is_empty() => f.write_str("0 bytes"),
+            Reply::Data([]) => f.write_str("0 bytes"),
             Reply::Data(bytes) => write!(f, "{} bytes {}", bytes.len(), quoted(bytes, DATA_SHOWN)),
-            Reply::Dirents(bytes) => list(f, ["entry", "entries"], dirents(bytes).map(|(_, name)| name)),
+            Reply::Dirents(bytes) => {
+                list(f, ["entry", "entries"], dirents(bytes).map(|(_, name)| name))
+            }
             Reply::Lock(out) => {
                 f.write_str("{")?;
                 Lock(&out.lk).fmt(f)?;
@@ -222,7 +275,11 @@ impl Display for Reply<'_> {
                 write!(f, "{{result={}", out.result)?;
                 flags(f, out.flags)?;
                 f.write_str("}")?;
-                if data.is_empty() { Ok(()) } else { write!(f, " {} bytes {}", data.len(), quoted(data, DATA_SHOWN)) }
+                if data.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, " {} bytes {}", data.len(), quoted(data, DATA_SHOWN))
+                }
             }
             Reply::Poll(out) => write!(f, "{{revents={:#x}}}", out.revents),
             Reply::Unknown(body) => write!(f, "{} bytes", body.len()),
@@ -235,12 +292,21 @@ impl Display for Notification<'_> {
         match self {
             Notification::Poll(out) => write!(f, "{}(kh={})", NotifyCode::Poll, out.kh),
             Notification::InvalInode(out) => {
-                write!(f, "{}(node {}, off={}, len={})", NotifyCode::InvalInode, out.ino, out.off, out.len)
+                write!(
+                    f,
+                    "{}(node {}, off={}, len={})",
+                    NotifyCode::InvalInode,
+                    out.ino,
+                    out.off,
+                    out.len
+                )
             }
             Notification::InvalEntry(out, name) => {
                 write!(f, "{}(node {}, {})", NotifyCode::InvalEntry, out.parent, Name(name))
             }
-            Notification::Unknown(code, body) => write!(f, "notification {code}({} bytes)", body.len()),
+            Notification::Unknown(code, body) => {
+                write!(f, "notification {code}({} bytes)", body.len())
+            }
         }
     }
 }
@@ -251,7 +317,11 @@ fn flags<F: bitflags::Flags + Display>(f: &mut Formatter<'_>, set: F) -> Result 
 }
 
 /// `3 entries "." ".." "hello.txt"`.
-fn list<'a>(f: &mut Formatter<'_>, [one, many]: [&str; 2], names: impl Iterator<Item = &'a OsStr>) -> Result {
+fn list<'a>(
+    f: &mut Formatter<'_>,
+    [one, many]: [&str; 2],
+    names: impl Iterator<Item = &'a OsStr>,
+) -> Result {
     let names: Vec<_> = names.collect();
     write!(f, "{} {}", names.len(), if names.len() == 1 { one } else { many })?;
     for name in names.iter().take(LIST_SHOWN) {
@@ -303,7 +373,11 @@ impl Display for Entry<'_> {
         if entry.generation != 0 {
             write!(f, " generation {}", entry.generation)?;
         }
-        write!(f, ", entry valid {entry_valid}, attr {{{}}} valid {attr_valid}", Attributes(&entry.attr))
+        write!(
+            f,
+            ", entry valid {entry_valid}, attr {{{}}} valid {attr_valid}",
+            Attributes(&entry.attr)
+        )
     }
 }
 

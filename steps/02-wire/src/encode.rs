@@ -23,8 +23,8 @@
 //! | all others | nothing: `reply(unique, &[])` |
 
 use crate::abi::{
-    EntryOut, GetxattrOut, IoctlOut, NotifyCode, NotifyInvalEntryOut, NotifyInvalInodeOut, NotifyPollWakeupOut,
-    OpenOut, OutHeader, WireStruct,
+    EntryOut, GetxattrOut, IoctlOut, NotifyCode, NotifyInvalEntryOut, NotifyInvalInodeOut,
+    NotifyPollWakeupOut, OpenOut, OutHeader, WireStruct,
 };
 use nix::errno::Errno;
 use std::ffi::OsStr;
@@ -43,7 +43,8 @@ pub fn reply_with<T: WireStruct>(unique: u64, body: &T) -> Vec<u8> {
 
 /// The answer to a request that failed: a header alone, with a negative errno in it.
 ///
-/// There is no error 0: to the kernel that would be success. `Errno::UnknownErrno` is 0, and becomes EIO.
+/// There is no error 0: to the kernel that would be success. `Errno::UnknownErrno` is 0, and
+/// becomes EIO.
 pub fn error(unique: u64, errno: Errno) -> Vec<u8> {
     let errno = if errno == Errno::UnknownErrno { Errno::EIO } else { errno };
     message(-(errno as i32), unique, &[])
@@ -69,7 +70,8 @@ pub fn notify_poll(kh: u64) -> Vec<u8> {
     notification(NotifyCode::Poll, &[NotifyPollWakeupOut { kh }.as_bytes()])
 }
 
-/// Notification: drop what is cached of a node. `off` below 0: the attributes alone. `len` 0 or less: to the end.
+/// Notification: drop what is cached of a node. `off` below 0: the attributes alone. `len` 0 or
+/// less: to the end.
 pub fn notify_inval_inode(node: u64, off: i64, len: i64) -> Vec<u8> {
     notification(NotifyCode::InvalInode, &[NotifyInvalInodeOut { ino: node, off, len }.as_bytes()])
 }
@@ -80,7 +82,8 @@ pub fn notify_inval_entry(parent: u64, name: &OsStr) -> Vec<u8> {
     notification(NotifyCode::InvalEntry, &[out.as_bytes(), name.as_bytes(), b"\0"])
 }
 
-/// A notification answers nothing: its number is 0, and its code stands where an answer has its error.
+/// A notification answers nothing: its number is 0, and its code stands where an answer has its
+/// error.
 fn notification(code: NotifyCode, body: &[&[u8]]) -> Vec<u8> {
     message(code as i32, 0, body)
 }
@@ -119,7 +122,8 @@ mod tests {
 
     #[test]
     fn a_notification_has_number_0_and_a_code_for_an_error() {
-        let expected = b"\x26\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0hello\0";
+        let expected =
+            b"\x26\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0hello\0";
         assert_eq!(notify_inval_entry(1, OsStr::new("hello")), expected);
     }
 }

@@ -21,7 +21,8 @@ pub struct Row {
     pub field: String,
     /// The value: a number, or quoted bytes.
     pub value: String,
-    /// What the value means, where there is more to say. Flags without a name have a line of their own.
+    /// What the value means, where there is more to say. Flags without a name have a line of their
+    /// own.
     pub meaning: String,
 }
 
@@ -106,28 +107,55 @@ fn field_rows(
     for field in fields {
         let offset = start + field.offset;
         if let FieldKind::Struct(inner) = field.kind {
-            field_rows(message, offset, part, &format!("{prefix}{}.", field.name), inner.fields, rows);
+            field_rows(
+                message,
+                offset,
+                part,
+                &format!("{prefix}{}.", field.name),
+                inner.fields,
+                rows,
+            );
             continue;
         }
         let bytes = &message[offset..offset + field.size];
         let (value, meaning) = match field.kind {
-            FieldKind::Spare if bytes.iter().all(|&byte| byte == 0) => (format!("{} zeros", field.size), String::new()),
+            FieldKind::Spare if bytes.iter().all(|&byte| byte == 0) => {
+                (format!("{} zeros", field.size), String::new())
+            }
             FieldKind::Spare | FieldKind::Struct(_) => (quoted(bytes, 40), String::new()),
-            FieldKind::Signed => (signed(bytes).to_string(), meaning(part, field.name, signed(bytes) as u64)),
-            FieldKind::Unsigned => (unsigned(bytes).to_string(), meaning(part, field.name, unsigned(bytes))),
+            FieldKind::Signed => {
+                (signed(bytes).to_string(), meaning(part, field.name, signed(bytes) as u64))
+            }
+            FieldKind::Unsigned => {
+                (unsigned(bytes).to_string(), meaning(part, field.name, unsigned(bytes)))
+            }
             FieldKind::Flags(names) => {
                 let bits = unsigned(bytes) as u32;
-                if bits == 0 { ("0".into(), String::new()) } else { (format!("{bits:#x}"), flags_meaning(names(bits))) }
+                if bits == 0 {
+                    ("0".into(), String::new())
+                } else {
+                    (format!("{bits:#x}"), flags_meaning(names(bits)))
+                }
             }
         };
-        rows.push(Row { offset, bytes: bytes.to_vec(), part, field: format!("{prefix}{}", field.name), value, meaning });
+        rows.push(Row {
+            offset,
+            bytes: bytes.to_vec(),
+            part,
+            field: format!("{prefix}{}", field.name),
+            value,
+            meaning,
+        });
     }
 }
 
-/// The names of flags. A number at the end are the bits without a name: they get a line of their own.
+/// The names of flags. A number at the end are the bits without a name: they get a line of their
+/// own.
 fn flags_meaning(names: String) -> String {
     match names.rsplit_once('|') {
-        Some((named, bits)) if bits.starts_with("0x") => format!("{named}\n{bits}: newer than 7.14"),
+        Some((named, bits)) if bits.starts_with("0x") => {
+            format!("{named}\n{bits}: newer than 7.14")
+        }
         None if names.starts_with("0x") => format!("{names}: newer than 7.14"),
         _ => names,
     }
@@ -167,16 +195,24 @@ fn meaning(part: &str, field: &str, value: u64) -> String {
             error if error < 0 => errno(error.checked_neg().unwrap_or(i32::MAX)),
             _ => "a notification's code".to_string(),
         },
-        ("fuse_open_in" | "fuse_create_in" | "fuse_read_in" | "fuse_write_in" | "fuse_release_in", "flags") => {
-            open_flags(short)
+        (
+            "fuse_open_in" | "fuse_create_in" | "fuse_read_in" | "fuse_write_in"
+            | "fuse_release_in",
+            "flags",
+        ) => open_flags(short),
+        (_, "mode") if value != 0 => {
+            format!("{short:#o}, {}", mode_as_ls(short)).replacen("0o", "0", 1)
         }
-        (_, "mode") if value != 0 => format!("{short:#o}, {}", mode_as_ls(short)).replacen("0o", "0", 1),
         (_, "umask") => format!("0{value:o}"),
         (_, "mask") => access_mask(short),
         ("fuse_dirent", "type") => entry_type(short),
         ("fuse_lk_in" | "fuse_lk_out", "type") => lock_type(short),
         (_, "end") if value == i64::MAX as u64 => "to the end".to_string(),
-        ("fuse_ioctl_in", "cmd" | "arg") | (_, "lock_owner" | "owner" | "revents") if value != 0 => format!("{value:#x}"),
+        ("fuse_ioctl_in", "cmd" | "arg") | (_, "lock_owner" | "owner" | "revents")
+            if value != 0 =>
+        {
+            format!("{value:#x}")
+        }
         _ => String::new(),
     }
 }
@@ -194,7 +230,8 @@ impl fmt::Display for Table {
             }
             let mut meanings = row.meaning.lines();
             let meaning = meanings.next().unwrap_or_default();
-            let left = format!("{:6}  {:<23}  {:<names$}  ", row.offset, hex(&row.bytes), row.field);
+            let left =
+                format!("{:6}  {:<23}  {:<names$}  ", row.offset, hex(&row.bytes), row.field);
             writeln!(f, "{}", format!("{left}{:<values$}  {meaning}", row.value).trim_end())?;
             for meaning in meanings {
                 writeln!(f, "{:1$}{meaning}", "", left.chars().count() + values + 2)?;

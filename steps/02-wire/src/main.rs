@@ -12,8 +12,15 @@ use step02_wire::{Numbering, Question, Trace, decode, encode, fields};
 struct Arguments {
     /// An empty directory to mount on.
     mountpoint: PathBuf,
-    /// How to number requests in the one-line form: raw (the kernel's numbers) or stable (1, 2, 3, …).
-    #[arg(long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "raw")]
+    /// How to number requests in the one-line form: raw (the kernel's numbers) or stable (1, 2, 3,
+    /// …).
+    #[arg(
+        long,
+        value_name = "STYLE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "raw"
+    )]
     trace: Option<Numbering>,
 }
 
@@ -38,7 +45,10 @@ fn main() -> anyhow::Result<()> {
     let (header, operation) = decode(&request).context("the kernel's message cannot be read")?;
     let answer = encode::error(header.unique, Errno::EPROTO);
     device.write_message(&answer).context("cannot write the answer to /dev/fuse")?;
-    println!("We have no version to offer yet, so the answer is an error, {} bytes:\n", answer.len());
+    println!(
+        "We have no version to offer yet, so the answer is an error, {} bytes:\n",
+        answer.len()
+    );
     println!("{}", fields::reply(Question::of(&header, &operation), &answer));
     println!("{}\n", trace.reply(&answer));
     println!(

@@ -5,8 +5,8 @@ use std::fmt;
 
 /// A message that does not hold what it should.
 ///
-/// The request may still want its answer: exactly one for each request, even for one that cannot be read. So the number
-/// and the opcode are kept where the bytes reach that far.
+/// The request may still want its answer: exactly one for each request, even for one that cannot be
+/// read. So the number and the opcode are kept where the bytes reach that far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Malformed {
     /// The number of the request.
@@ -58,8 +58,8 @@ pub enum Problem {
 }
 
 impl Malformed {
-    /// The request to answer, with EIO for example. `None` when the kernel waits for no answer, or when even the header
-    /// is incomplete.
+    /// The request to answer, with EIO for example. `None` when the kernel waits for no answer, or
+    /// when even the header is incomplete.
     pub fn owed_answer(&self) -> Option<u64> {
         let wanted = Opcode::from_u32(self.opcode?).is_none_or(Opcode::wants_reply);
         if wanted { self.unique } else { None }
@@ -89,13 +89,19 @@ impl fmt::Display for Malformed {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Problem::Short { what, needed, found } => write!(f, "{what} takes {needed} bytes, {found} are there"),
+            Problem::Short { what, needed, found } => {
+                write!(f, "{what} takes {needed} bytes, {found} are there")
+            }
             Problem::Unterminated { what } => write!(f, "no NUL ends the {what}"),
-            Problem::Length { len, found } if (len as usize) < InHeader::SIZE && (len as usize) < found => {
+            Problem::Length { len, found }
+                if (len as usize) < InHeader::SIZE && (len as usize) < found =>
+            {
                 write!(f, "len says {len} bytes, too few for a header")
             }
             Problem::Length { len, found } => write!(f, "len says {len} bytes, {found} are there"),
-            Problem::DataSize { size, found } => write!(f, "size says {size} bytes of data, len leaves {found}"),
+            Problem::DataSize { size, found } => {
+                write!(f, "size says {size} bytes of data, len leaves {found}")
+            }
             Problem::Surplus { found } => write!(f, "{found} bytes too many"),
         }
     }
@@ -111,16 +117,22 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// The fault of a request. Takes number and opcode from the bytes themselves: the header may be cut.
+    /// The fault of a request. Takes number and opcode from the bytes themselves: the header may be
+    /// cut.
     pub fn in_request(self, message: &[u8]) -> Malformed {
-        let opcode = message.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_ne_bytes);
-        let unique = message.get(8..16).and_then(|bytes| bytes.try_into().ok()).map(u64::from_ne_bytes);
+        let opcode =
+            message.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_ne_bytes);
+        let unique =
+            message.get(8..16).and_then(|bytes| bytes.try_into().ok()).map(u64::from_ne_bytes);
         Malformed { unique, opcode, offset: self.offset, problem: self.problem }
     }
 
     /// The fault of a reply to a request with this opcode.
     pub fn in_reply(self, opcode: Option<u32>, message: &[u8]) -> Malformed {
-        let unique = message.get(8..OutHeader::SIZE).and_then(|bytes| bytes.try_into().ok()).map(u64::from_ne_bytes);
+        let unique = message
+            .get(8..OutHeader::SIZE)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(u64::from_ne_bytes);
         Malformed { unique, opcode, offset: self.offset, problem: self.problem }
     }
 }

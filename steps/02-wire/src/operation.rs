@@ -5,17 +5,23 @@ use std::ffi::OsStr;
 
 /// A request without its header. Which node it is about stands in [`InHeader::nodeid`].
 ///
-/// Names are bytes, not text, and borrow from the message.
+/// The variants are the opcodes, which [`Opcode::meaning`] explains; their fields are the message's,
+/// in its order. Names are bytes, not text, and borrow from the message.
+///
+/// The data of a WRITE are not here, since they may still be in a pipe. They are the last `arg.size`
+/// bytes of the message, from [`head_len`](crate::head_len) on.
+///
+/// `Unknown` is newer than 7.14. FALLOCATE, LSEEK, STATX and others arrive whatever version was
+/// agreed on; the answer is ENOSYS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // The variants are the opcodes, and Opcode::meaning explains each. The fields are the wire's.
+#[allow(missing_docs)]
 pub enum Operation<'a> {
     // the session
     Init { arg: InitIn },
     Destroy,
     Interrupt { arg: InterruptIn },
-    // names in a directory, which is the node
+    // a directory, and names in it
     Lookup { name: &'a OsStr },
-    Forget { arg: ForgetIn },
     Mknod { arg: MknodIn, name: &'a OsStr },
     Mkdir { arg: MkdirIn, name: &'a OsStr },
     Symlink { name: &'a OsStr, target: &'a OsStr },
@@ -25,6 +31,7 @@ pub enum Operation<'a> {
     Rename { arg: RenameIn, name: &'a OsStr, new_name: &'a OsStr },
     Create { arg: CreateIn, name: &'a OsStr },
     // a node
+    Forget { arg: ForgetIn },
     Getattr { arg: GetattrIn },
     Setattr { arg: SetattrIn },
     Readlink,
@@ -38,8 +45,6 @@ pub enum Operation<'a> {
     // an open file
     Open { arg: OpenIn },
     Read { arg: ReadIn },
-    /// The data are not here, since they may still be in a pipe. They are the `arg.size` bytes of the message from
-    /// [`head_len`](crate::head_len) on, which is byte 80.
     Write { arg: WriteIn },
     Flush { arg: FlushIn },
     Release { arg: ReleaseIn },
@@ -56,6 +61,6 @@ pub enum Operation<'a> {
     Fsyncdir { arg: FsyncIn },
     // a character device
     CuseInit { arg: CuseInitIn },
-    /// Newer than 7.14. FALLOCATE, LSEEK, STATX and others arrive whatever version was agreed on; the answer is ENOSYS.
+    // newer than 7.14
     Unknown { opcode: u32, body: &'a [u8] },
 }

@@ -64,7 +64,10 @@ pub enum Reply<'a> {
 }
 
 /// Reads a reply. The whole message must be there, to the byte: the kernel is as strict.
-pub fn decode_reply(question: Question, message: &[u8]) -> Result<(OutHeader, Reply<'_>), Malformed> {
+pub fn decode_reply(
+    question: Question,
+    message: &[u8],
+) -> Result<(OutHeader, Reply<'_>), Malformed> {
     decode_reply_from(question, &mut Cursor::new(message))
         .map_err(|fault| fault.in_reply(Some(question.opcode), message))
 }
@@ -118,8 +121,8 @@ fn body<'a>(question: Question, cursor: &mut Cursor<'a>) -> Result<Reply<'a>, Fa
         Ioctl => Reply::Ioctl(cursor.structure()?, cursor.rest("data")?),
         Poll => Reply::Poll(cursor.structure()?),
         CuseInit => Reply::CuseInit(cursor.structure()?, cursor.rest("text")?),
-        Forget | Unlink | Rmdir | Rename | Access | Setxattr | Removexattr | Flush | Release | Fsync | Setlk
-        | Setlkw | Releasedir | Fsyncdir | Interrupt | Destroy => Reply::Done,
+        Forget | Unlink | Rmdir | Rename | Access | Setxattr | Removexattr | Flush | Release
+        | Fsync | Setlk | Setlkw | Releasedir | Fsyncdir | Interrupt | Destroy => Reply::Done,
     })
 }
 
@@ -145,11 +148,14 @@ pub enum Notification<'a> {
 
 /// Reads a notification: a message from the server whose number is 0.
 pub fn decode_notification(message: &[u8]) -> Result<Notification<'_>, Malformed> {
-    decode_notification_from(&mut Cursor::new(message)).map_err(|fault| fault.in_reply(None, message))
+    decode_notification_from(&mut Cursor::new(message))
+        .map_err(|fault| fault.in_reply(None, message))
 }
 
 /// The same, from a cursor that may leave a trail.
-pub(crate) fn decode_notification_from<'a>(cursor: &mut Cursor<'a>) -> Result<Notification<'a>, Fault> {
+pub(crate) fn decode_notification_from<'a>(
+    cursor: &mut Cursor<'a>,
+) -> Result<Notification<'a>, Fault> {
     let header = header(cursor)?;
     let notification = match NotifyCode::from_i32(header.error) {
         Some(NotifyCode::Poll) => Notification::Poll(cursor.structure()?),
@@ -159,8 +165,11 @@ pub(crate) fn decode_notification_from<'a>(cursor: &mut Cursor<'a>) -> Result<No
             let before = cursor.at();
             let name = cursor.name("name")?;
             if name.len() != out.namelen as usize {
-                let problem =
-                    Problem::Short { what: "the name", needed: out.namelen as usize, found: name.len() };
+                let problem = Problem::Short {
+                    what: "the name",
+                    needed: out.namelen as usize,
+                    found: name.len(),
+                };
                 return Err(Fault { offset: before, problem });
             }
             Notification::InvalEntry(out, name)

@@ -16,7 +16,8 @@ use zerocopy::FromBytes;
 pub enum Numbering {
     /// The kernel's own `unique`. The caller of each request is shown too.
     Kernel,
-    /// 1, 2, 3 … in order of arrival, without callers and addresses, so that two runs can be compared.
+    /// 1, 2, 3 … in order of arrival, without callers and addresses, so that two runs can be
+    /// compared.
     Arrival,
 }
 
@@ -69,7 +70,12 @@ impl Trace {
         }
     }
 
-    fn well_formed(&mut self, message: &[u8], header: &InHeader, operation: Operation<'_>) -> String {
+    fn well_formed(
+        &mut self,
+        message: &[u8],
+        header: &InHeader,
+        operation: Operation<'_>,
+    ) -> String {
         let number = self.number(header.unique);
         self.remember(header.unique, Asked { number, question: Question::of(header, &operation) });
         let operation = match operation {
@@ -87,7 +93,9 @@ impl Trace {
         let line = display::Request {
             header,
             operation: &operation,
-            payload: message.get(head_len(header)..header.len as usize).filter(|data| !data.is_empty()),
+            payload: message
+                .get(head_len(header)..header.len as usize)
+                .filter(|data| !data.is_empty()),
         };
         match self.numbering {
             Numbering::Arrival => format!("→ #{number} {line:#}"),
@@ -120,15 +128,21 @@ impl Trace {
         };
         let name = opcode_name(question.opcode);
         match decode_reply(question, message) {
-            Ok((_, reply)) if self.numbering == Numbering::Arrival => format!("← #{number} {name} = {reply:#}"),
+            Ok((_, reply)) if self.numbering == Numbering::Arrival => {
+                format!("← #{number} {name} = {reply:#}")
+            }
             Ok((_, reply)) => format!("← #{number} {name} = {reply}"),
             Err(malformed) => {
-                format!("← #{number} {name} = malformed at byte {}: {}", malformed.offset, malformed.problem)
+                format!(
+                    "← #{number} {name} = malformed at byte {}: {}",
+                    malformed.offset, malformed.problem
+                )
             }
         }
     }
 
-    /// The line of a reply whose data are not in memory, because they went through a pipe: `head` is the header alone.
+    /// The line of a reply whose data are not in memory, because they went through a pipe: `head`
+    /// is the header alone.
     pub fn reply_head(&mut self, head: &[u8]) -> String {
         let Ok((header, _)) = OutHeader::read_from_prefix(head) else {
             return self.reply(head);
@@ -204,7 +218,14 @@ mod tests {
 
     fn request(opcode: Opcode, unique: u64, body: &[u8]) -> Vec<u8> {
         let len = (InHeader::SIZE + body.len()) as u32;
-        let header = InHeader { len, opcode: opcode as u32, unique, nodeid: 1, pid: 57, ..InHeader::default() };
+        let header = InHeader {
+            len,
+            opcode: opcode as u32,
+            unique,
+            nodeid: 1,
+            pid: 57,
+            ..InHeader::default()
+        };
         [header.as_bytes(), body].concat()
     }
 
@@ -225,8 +246,18 @@ mod tests {
         let mut trace = Trace::new(Numbering::Arrival);
         assert_eq!(trace.request(&request(Opcode::Statfs, 1000, b"")), "→ #1 STATFS(node 1)");
         assert_eq!(trace.request(&request(Opcode::Readlink, 2000, b"")), "→ #2 READLINK(node 1)");
-        assert_eq!(trace.request(&request(Opcode::Interrupt, 2001, InterruptIn { unique: 2000 }.as_bytes())), "→ #3 INTERRUPT(#2)");
-        assert_eq!(trace.reply(&encode::error(2000, Errno::EINTR)), "← #2 READLINK = -EINTR (Interrupted system call)");
+        assert_eq!(
+            trace.request(&request(
+                Opcode::Interrupt,
+                2001,
+                InterruptIn { unique: 2000 }.as_bytes()
+            )),
+            "→ #3 INTERRUPT(#2)"
+        );
+        assert_eq!(
+            trace.reply(&encode::error(2000, Errno::EINTR)),
+            "← #2 READLINK = -EINTR (Interrupted system call)"
+        );
         let late = request(Opcode::Interrupt, 2001, InterruptIn { unique: 2000 }.as_bytes());
         assert_eq!(trace.request(&late), "→ #4 INTERRUPT(of a request that is not here)");
         assert_eq!(
@@ -240,7 +271,11 @@ mod tests {
     fn a_question_for_the_size_is_remembered() {
         let mut trace = Trace::new(Numbering::Arrival);
         for size in [0, 8] {
-            trace.request(&request(Opcode::Listxattr, 2, GetxattrIn { size, padding: 0 }.as_bytes()));
+            trace.request(&request(
+                Opcode::Listxattr,
+                2,
+                GetxattrIn { size, padding: 0 }.as_bytes(),
+            ));
             let line = trace.reply(&encode::reply(2, b"\x05\0\0\0\0\0\0\0"));
             assert_eq!(line.contains("size=5"), size == 0, "{line}");
         }
@@ -250,7 +285,7 @@ mod tests {
     fn it_does_not_grow() {
         let mut trace = Trace::new(Numbering::Kernel);
         for unique in 1..1000 {
-            trace.request(&request(Opcode::Forget, unique, &[1, 0, 0, 0, 0, 0, 0, 0]));
+            trace.request(&request(Opcode::Forget, 5000 + unique, &[1, 0, 0, 0, 0, 0, 0, 0]));
             trace.request(&request(Opcode::Interrupt, unique, &[1, 0, 0, 0, 0, 0, 0, 0]));
             trace.request(&request(Opcode::Statfs, unique, b""));
             trace.reply(&encode::error(unique, Errno::EIO));
@@ -267,7 +302,10 @@ mod tests {
             "→ #6 malformed LOOKUP at byte 40: no NUL ends the name"
         );
         assert_eq!(trace.reply(&encode::error(6, Errno::EIO)), "← #6 LOOKUP = -EIO (I/O error)");
-        assert_eq!(trace.request(b"abc"), "→ ? malformed message at byte 0: fuse_in_header takes 40 bytes, 3 are there");
+        assert_eq!(
+            trace.request(b"abc"),
+            "→ ? malformed message at byte 0: fuse_in_header takes 40 bytes, 3 are there"
+        );
         assert_eq!(trace.reply(b"abc"), "← ? 3 bytes, too few for a header");
     }
 

@@ -17,7 +17,9 @@ pub fn mode_as_ls(mode: u32) -> String {
         _ => '?',
     };
     let mut text = String::from(kind);
-    for (shift, special, letters) in [(6, libc::S_ISUID, "sS"), (3, libc::S_ISGID, "sS"), (0, libc::S_ISVTX, "tT")] {
+    for (shift, special, letters) in
+        [(6, libc::S_ISUID, "sS"), (3, libc::S_ISGID, "sS"), (0, libc::S_ISVTX, "tT")]
+    {
         let bits = mode >> shift;
         text.push(if bits & 4 != 0 { 'r' } else { '-' });
         text.push(if bits & 2 != 0 { 'w' } else { '-' });
@@ -63,7 +65,11 @@ fn decimal(seconds: u64, nanoseconds: u32) -> String {
 
 /// Large files are the rule on 64-bit machines, so libc has 0 for it; the kernel sets its own bit.
 const O_LARGEFILE: i32 =
-    if cfg!(any(target_arch = "aarch64", target_arch = "arm", target_arch = "powerpc64")) { 0o400000 } else { 0o100000 };
+    if cfg!(any(target_arch = "aarch64", target_arch = "arm", target_arch = "powerpc64")) {
+        0o400000
+    } else {
+        0o100000
+    };
 
 const OPEN_FLAGS: &[(&str, i32)] = &[
     ("O_CREAT", libc::O_CREAT),
@@ -102,8 +108,11 @@ pub fn open_flags(flags: u32) -> String {
 
 /// What access(2) wants to know: `R_OK|W_OK`.
 pub fn access_mask(mask: u32) -> String {
-    let names: Vec<_> =
-        [(4, "R_OK"), (2, "W_OK"), (1, "X_OK")].into_iter().filter(|(bit, _)| mask & bit != 0).map(|(_, name)| name).collect();
+    let names: Vec<_> = [(4, "R_OK"), (2, "W_OK"), (1, "X_OK")]
+        .into_iter()
+        .filter(|(bit, _)| mask & bit != 0)
+        .map(|(_, name)| name)
+        .collect();
     match (mask, names.join("|")) {
         (0, _) => "F_OK".to_string(),
         (0..8, names) => names,
@@ -123,14 +132,23 @@ pub fn lock_type(number: u32) -> String {
 
 /// The type of a directory's entry.
 pub fn entry_type(number: u32) -> String {
-    let names = [(1, "DT_FIFO"), (2, "DT_CHR"), (4, "DT_DIR"), (6, "DT_BLK"), (8, "DT_REG"), (10, "DT_LNK"), (12, "DT_SOCK")];
+    let names = [
+        (1, "DT_FIFO"),
+        (2, "DT_CHR"),
+        (4, "DT_DIR"),
+        (6, "DT_BLK"),
+        (8, "DT_REG"),
+        (10, "DT_LNK"),
+        (12, "DT_SOCK"),
+    ];
     match names.into_iter().find(|&(kind, _)| kind == number) {
         Some((_, name)) => name.to_string(),
         None => String::new(),
     }
 }
 
-/// Bytes in quotes, escaped, at most so many of them. Text stays text; a character that the limit cuts is left out.
+/// Bytes in quotes, escaped, at most so many of them. Text stays text; a character that the limit
+/// cuts is left out.
 pub fn quoted(bytes: &[u8], limit: usize) -> String {
     let shown = &bytes[..bytes.len().min(limit)];
     let mut text = String::new();

@@ -1,8 +1,8 @@
 //! Is `step02_wire::abi` what the system's `<linux/fuse.h>` says?
 //!
-//! Nothing is compared with a copy: a C program prints what the compiler makes of the header. What the header has and
-//! 7.14 had not stands in the tables below, each with the minor version that brought it. A header that is newer than
-//! the tables fails, and the message says what to do.
+//! Nothing is compared with a copy: a C program prints what the compiler makes of the header. What
+//! the header has and 7.14 had not stands in the tables below, each with the minor version that
+//! brought it. A header that is newer than the tables fails, and the message says what to do.
 //!
 //! To try another header than the system's: `CPATH=/directory/with/linux/fuse.h cargo test`.
 
@@ -55,7 +55,8 @@ const LATER_STRUCTS: &[(&str, u32)] = &[
     ("fuse_copy_file_range_out", 45), ("fuse_notify_prune_out", 45),
 ];
 
-/// Constants newer than 7.14, with the minor version that brought them. 0: the header names no version.
+/// Constants newer than 7.14, with the minor version that brought them. 0: the header names no
+/// version.
 #[rustfmt::skip]
 const LATER_CONSTANTS: &[(&str, u32)] = &[
     ("FUSE_SPLICE_WRITE", 0), ("FUSE_SPLICE_MOVE", 0), ("FUSE_SPLICE_READ", 0), ("FUSE_HAS_IOCTL_DIR", 0),
@@ -94,7 +95,8 @@ const LATER_CONSTANTS: &[(&str, u32)] = &[
     ("FUSE_REQUEST_TIMEOUT", 43),
 ];
 
-/// Not a number of the protocol: an expression of C for the start of a name, which is [`Dirent::SIZE`] here.
+/// Not a number of the protocol: an expression of C for the start of a name, which is
+/// [`Dirent::SIZE`] here.
 const NO_NUMBER: &[&str] = &["FUSE_NAME_OFFSET"];
 
 const LATER_NOTIFY_CODES: &[(&str, u32)] = &[
@@ -116,7 +118,16 @@ fn structs_lie_as_in_the_header() {
     for name in header.structs.keys() {
         let ours = ALL.iter().any(|layout| layout.name == name);
         let later = LATER_STRUCTS.iter().any(|(later, _)| later == name);
-        assert!(ours != later, "{}", what_to_do(&header, &format!("struct {name}"), "LATER_STRUCTS", ours));
+        assert!(
+            ours != later,
+            "{}",
+            what_to_do(
+                &header,
+                &format!("struct {name}"),
+                "LATER_STRUCTS of tests/kernel_header.rs",
+                ours
+            )
+        );
     }
     let mut wanted = BTreeMap::new();
     let mut program = Program::new();
@@ -127,16 +138,23 @@ fn structs_lie_as_in_the_header() {
         for field in layout.fields {
             let today = names_today(layout.name, field.name, fields_today);
             let place = format!("{}.{}", layout.name, field.name);
-            program.print(&format!("{place} at"), &format!("offsetof(struct {}, {})", layout.name, today[0]));
-            let sizes: Vec<_> =
-                today.iter().map(|today| format!("sizeof(((struct {} *)0)->{today})", layout.name)).collect();
+            program.print(
+                &format!("{place} at"),
+                &format!("offsetof(struct {}, {})", layout.name, today[0]),
+            );
+            let sizes: Vec<_> = today
+                .iter()
+                .map(|today| format!("sizeof(((struct {} *)0)->{today})", layout.name))
+                .collect();
             program.print(&format!("{place} takes"), &sizes.join("+"));
             wanted.insert(format!("{place} at"), field.offset as i64);
             wanted.insert(format!("{place} takes"), field.size as i64);
         }
         let size = match GROWN.iter().find(|(name, _)| *name == layout.name) {
             None => format!("sizeof(struct {})", layout.name),
-            Some((_, Some(constant))) if header.defines.iter().any(|name| name == constant) => constant.to_string(),
+            Some((_, Some(constant))) if header.defines.iter().any(|name| name == constant) => {
+                constant.to_string()
+            }
             Some((_, Some(_))) => format!("sizeof(struct {})", layout.name), // a header from before it grew
             Some((_, None)) => "16".to_string(),
         };
@@ -164,15 +182,22 @@ fn constants_have_the_headers_values() {
     ours.extend(CONSTANTS.iter().map(|&(name, value)| (name.to_string(), value as i64)));
     for name in &header.defines {
         let known = ours.contains_key(name);
-        let later = LATER_CONSTANTS.iter().any(|(later, _)| later == name) || NO_NUMBER.contains(&name.as_str());
-        assert!(known != later, "{}", what_to_do(&header, name, "LATER_CONSTANTS", known));
+        let later = LATER_CONSTANTS.iter().any(|(later, _)| later == name)
+            || NO_NUMBER.contains(&name.as_str());
+        assert!(
+            known != later,
+            "{}",
+            what_to_do(&header, name, "LATER_CONSTANTS of tests/kernel_header.rs", known)
+        );
     }
     let mut program = Program::new();
     for name in ours.keys() {
         program.print(name, name);
     }
     let mut theirs = program.run();
-    let minor = theirs.insert("FUSE_KERNEL_MINOR_VERSION".to_string(), 14).expect("the header has a minor version");
+    let minor = theirs
+        .insert("FUSE_KERNEL_MINOR_VERSION".to_string(), 14)
+        .expect("the header has a minor version");
     assert!(minor >= 14, "{} is of protocol 7.{minor}, older than this kit", header.path.display());
     // fdatasync's bit is older than its name.
     if minor < 31 && !header.defines.iter().any(|name| name == "FUSE_FSYNC_FDATASYNC") {
@@ -192,9 +217,15 @@ fn opcodes_have_the_headers_numbers() {
         let known = ours.contains_key(name);
         let later = LATER_OPCODES.iter().any(|later| kernel_opcode(later.name) == *name);
         let reserved = RESERVED_OPCODES.contains(&name.as_str());
-        assert!(known != (later || reserved), "{}", what_to_do(&header, name, "abi::LATER_OPCODES", known));
+        assert!(
+            known != (later || reserved),
+            "{}",
+            what_to_do(&header, name, "LATER_OPCODES of src/abi/opcode.rs", known)
+        );
     }
-    for later in LATER_OPCODES.iter().filter(|later| header.opcodes.contains(&kernel_opcode(later.name))) {
+    for later in
+        LATER_OPCODES.iter().filter(|later| header.opcodes.contains(&kernel_opcode(later.name)))
+    {
         assert!(later.since > KERNEL_MINOR_VERSION, "{} is not later than 7.14", later.name);
         ours.insert(kernel_opcode(later.name), later.number as i64);
     }
@@ -208,11 +239,16 @@ fn opcodes_have_the_headers_numbers() {
 #[test]
 fn notify_codes_have_the_headers_numbers() {
     let header = Header::read();
-    let ours: BTreeMap<_, _> = NotifyCode::ALL.iter().map(|&(name, code)| (format!("FUSE_{name}"), code as i64)).collect();
+    let ours: BTreeMap<_, _> =
+        NotifyCode::ALL.iter().map(|code| (format!("FUSE_{code}"), *code as i64)).collect();
     for name in &header.notify_codes {
         let known = ours.contains_key(name);
         let later = LATER_NOTIFY_CODES.iter().any(|(later, _)| later == name);
-        assert!(known != later, "{}", what_to_do(&header, name, "LATER_NOTIFY_CODES", known));
+        assert!(
+            known != later,
+            "{}",
+            what_to_do(&header, name, "LATER_NOTIFY_CODES of tests/kernel_header.rs", known)
+        );
     }
     let mut program = Program::new();
     for name in ours.keys() {
@@ -224,7 +260,11 @@ fn notify_codes_have_the_headers_numbers() {
 /// Every flag under the kernel's name.
 fn flag_constants() -> BTreeMap<String, i64> {
     fn add<F: Flags<Bits = u32>>(all: &mut BTreeMap<String, i64>, prefix: &str) {
-        all.extend(F::FLAGS.iter().map(|flag| (format!("{prefix}{}", flag.name()), i64::from(flag.value().bits()))));
+        all.extend(
+            F::FLAGS
+                .iter()
+                .map(|flag| (format!("{prefix}{}", flag.name()), i64::from(flag.value().bits()))),
+        );
     }
     let mut all = BTreeMap::new();
     add::<InitFlags>(&mut all, InitFlags::PREFIX);
@@ -249,7 +289,9 @@ fn kernel_opcode(name: &str) -> String {
 /// The names that the header has today for a field of ours.
 fn names_today<'a>(structure: &str, field: &'a str, fields_today: &[String]) -> Vec<&'a str> {
     let renamed = RENAMED.iter().find(|(in_struct, ours, today)| {
-        *in_struct == structure && *ours == field && fields_today.iter().any(|name| name == today[0])
+        *in_struct == structure
+            && *ours == field
+            && fields_today.iter().any(|name| name == today[0])
     });
     match renamed {
         Some((_, _, today)) => today.to_vec(),
@@ -268,25 +310,40 @@ fn names_today<'a>(structure: &str, field: &'a str, fields_today: &[String]) -> 
 fn what_to_do(header: &Header, name: &str, table: &str, twice: bool) -> String {
     let path = header.path.display();
     if twice {
-        return format!("{name} is in step02_wire::abi and in {table} as well: take it out of {table}");
+        return format!(
+            "{name} is in step02_wire::abi and in {table} as well: take it out of {table}"
+        );
     }
     format!(
         "{path} has {name}, and step02_wire knows nothing of it.\n\
-         The changelog at the top of the header says which version brought it. If that is after 7.14, add it to \
-         {table} ({}) with that minor version. If not, it is missing from step02_wire::abi.",
-        file!()
+         The changelog at the top of the header says which version brought it.\n\
+         If that is after 7.14, add it to {table}, with that minor version.\n\
+         If not, it is missing from step02_wire::abi."
     )
 }
 
 /// All differences at once.
-fn compare(header: &Header, what: &str, ours: &BTreeMap<String, i64>, theirs: &BTreeMap<String, i64>) {
+fn compare(
+    header: &Header,
+    what: &str,
+    ours: &BTreeMap<String, i64>,
+    theirs: &BTreeMap<String, i64>,
+) {
     let mut differences = String::new();
     for (name, value) in ours {
         if theirs.get(name) != Some(value) {
-            let _ = writeln!(differences, "  {name}: ours {value}, the header's {:?}", theirs.get(name));
+            let _ = writeln!(
+                differences,
+                "  {name}: ours {value}, the header's {:?}",
+                theirs.get(name)
+            );
         }
     }
-    assert!(differences.is_empty(), "{what} differs from {}:\n{differences}", header.path.display());
+    assert!(
+        differences.is_empty(),
+        "{what} differs from {}:\n{differences}",
+        header.path.display()
+    );
     assert!(!ours.is_empty());
 }
 
@@ -295,7 +352,10 @@ struct Program(String);
 
 impl Program {
     fn new() -> Program {
-        Program("#include <linux/fuse.h>\n#include <stddef.h>\n#include <stdio.h>\nint main(void) {\n".to_string())
+        Program(
+            "#include <linux/fuse.h>\n#include <stddef.h>\n#include <stdio.h>\nint main(void) {\n"
+                .to_string(),
+        )
     }
 
     fn print(&mut self, name: &str, expression: &str) {

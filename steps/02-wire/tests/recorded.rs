@@ -1,4 +1,5 @@
-//! Messages recorded from a real kernel: how they read, and that nothing one does to them makes us panic.
+//! Messages recorded from a real kernel: how they read, and that nothing one does to them makes us
+//! panic.
 
 mod recording;
 
@@ -6,7 +7,9 @@ use recording::{Direction, Recording};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use step02_wire::abi::{InHeader, LATER_OPCODES, WireStruct};
-use step02_wire::{Numbering, Opcode, Question, Trace, decode, decode_reply, dirents, fields, reply};
+use step02_wire::{
+    Numbering, Opcode, Question, Trace, decode, decode_reply, dirents, fields, reply,
+};
 
 fn lines(numbering: Numbering) -> String {
     let mut lines = String::new();
@@ -32,7 +35,9 @@ fn each_is_one_line() {
 
 #[test]
 fn fields_are_a_table() {
-    for name in ["init", "lookup", "readdir", "setattr-size", "write", "create", "getlk", "unknown-statx"] {
+    for name in
+        ["init", "lookup", "readdir", "setattr-size", "write", "create", "getlk", "unknown-statx"]
+    {
         insta::assert_snapshot!(format!("fields_{name}"), tables(&recording::named(name)));
     }
     insta::assert_snapshot!("fields_notify", tables(&recording::named("notify-inval-entry")));
@@ -44,7 +49,8 @@ fn tables(recording: &Recording) -> String {
     for (direction, message) in &recording.messages {
         let table = match (direction, question) {
             (Direction::Request, _) => {
-                let (header, operation) = decode(message).expect("a recorded request is well formed");
+                let (header, operation) =
+                    decode(message).expect("a recorded request is well formed");
                 question = Some(Question::of(&header, &operation));
                 fields::request(message)
             }
@@ -61,22 +67,30 @@ fn tables(recording: &Recording) -> String {
 fn each_opcode_is_recorded_and_accepted() {
     let mut seen = BTreeSet::new();
     for recording in recording::all() {
-        for (_, message) in recording.messages.iter().filter(|(direction, _)| *direction == Direction::Request) {
-            let (header, _) = decode(message).unwrap_or_else(|malformed| panic!("{}: {malformed}", recording.name));
+        for (_, message) in
+            recording.messages.iter().filter(|(direction, _)| *direction == Direction::Request)
+        {
+            let (header, _) = decode(message)
+                .unwrap_or_else(|malformed| panic!("{}: {malformed}", recording.name));
             seen.insert(header.opcode);
         }
     }
     for opcode in Opcode::ALL {
         assert!(seen.contains(&(*opcode as u32)), "no recording of {opcode}");
     }
-    assert!(LATER_OPCODES.iter().any(|later| seen.contains(&later.number)), "no recording of a later opcode");
+    assert!(
+        LATER_OPCODES.iter().any(|later| seen.contains(&later.number)),
+        "no recording of a later opcode"
+    );
 }
 
 /// Every byte of a recorded request belongs to a row, once.
 #[test]
 fn tables_cover_each_byte() {
     for recording in recording::all() {
-        for (_, message) in recording.messages.iter().filter(|(direction, _)| *direction == Direction::Request) {
+        for (_, message) in
+            recording.messages.iter().filter(|(direction, _)| *direction == Direction::Request)
+        {
             let mut at = 0;
             for row in fields::request(message).rows {
                 assert_eq!(row.offset, at, "{}: a gap or an overlap", recording.name);
@@ -92,13 +106,17 @@ fn tables_cover_each_byte() {
 #[test]
 fn a_cut_message_is_malformed_and_keeps_its_number() {
     for recording in recording::all() {
-        for (_, message) in recording.messages.iter().filter(|(direction, _)| *direction == Direction::Request) {
+        for (_, message) in
+            recording.messages.iter().filter(|(direction, _)| *direction == Direction::Request)
+        {
             let (header, operation) = decode(message).expect("a recorded request is well formed");
             let enough = step02_wire::head_len(&header);
             for len in 0..message.len() {
                 try_all(&message[..len], Some(Question::of(&header, &operation)));
                 match decode(&message[..len]) {
-                    Ok((again, _)) => assert!(len >= enough && again == header, "{} cut at {len}", recording.name),
+                    Ok((again, _)) => {
+                        assert!(len >= enough && again == header, "{} cut at {len}", recording.name)
+                    }
                     Err(malformed) => {
                         assert!(len < enough, "{} cut at {len}: {malformed}", recording.name);
                         assert_eq!(malformed.unique, (len >= 16).then_some(header.unique));
@@ -113,8 +131,12 @@ fn a_cut_message_is_malformed_and_keeps_its_number() {
 /// The same with a `len` that agrees with the cut: the body itself is too short.
 #[test]
 fn a_short_body_is_never_taken_for_a_whole_one() {
-    for recording in recording::all().iter().filter(|recording| !recording.name.starts_with("unknown")) {
-        for (_, message) in recording.messages.iter().filter(|(direction, _)| *direction == Direction::Request) {
+    for recording in
+        recording::all().iter().filter(|recording| !recording.name.starts_with("unknown"))
+    {
+        for (_, message) in
+            recording.messages.iter().filter(|(direction, _)| *direction == Direction::Request)
+        {
             let (header, operation) = decode(message).expect("a recorded request is well formed");
             let known = match header.opcode {
                 26 => InHeader::SIZE + 16, // an INIT is longer than we know
@@ -124,8 +146,10 @@ fn a_short_body_is_never_taken_for_a_whole_one() {
                 let mut cut = message[..len].to_vec();
                 cut[..4].copy_from_slice(&(len as u32).to_ne_bytes());
                 try_all(&cut, Some(Question::of(&header, &operation)));
-                // Without their data, the last name or the last field, all that remains is an error.
-                let malformed = decode(&cut).expect_err(&format!("{} of {len} bytes", recording.name));
+                // Without their data, the last name or the last field, all that remains is an
+                // error.
+                let malformed =
+                    decode(&cut).expect_err(&format!("{} of {len} bytes", recording.name));
                 assert_eq!(malformed.unique, Some(header.unique));
                 assert!(malformed.offset <= len);
             }
@@ -152,12 +176,18 @@ fn a_flipped_bit_never_panics() {
     }
 }
 
-/// A reply that is cut, or one byte too long, is an error, as it is to the kernel, and the trace says so.
+/// A reply that is cut, or one byte too long, is an error, as it is to the kernel, and the trace
+/// says so.
 #[test]
 fn a_reply_of_the_wrong_size_is_shown_as_such() {
-    for name in ["getattr", "open", "write", "init", "statfs", "create", "getlk", "bmap", "poll", "flush", "readdir"] {
+    for name in [
+        "getattr", "open", "write", "init", "statfs", "create", "getlk", "bmap", "poll", "flush",
+        "readdir",
+    ] {
         let recording = recording::named(name);
-        let [(_, request), (_, reply)] = &recording.messages[..] else { panic!("{name} is not an exchange") };
+        let [(_, request), (_, reply)] = &recording.messages[..] else {
+            panic!("{name} is not an exchange")
+        };
         for len in (16..reply.len()).chain([reply.len() + 1]) {
             let mut wrong = reply.clone();
             wrong.resize(len, 1);

@@ -24,8 +24,17 @@ pub struct Programs {
     tests: PathBuf,
 }
 
+/// Which test program goes into the guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tests {
+    /// The tests of the steps.
+    OfTheSteps,
+    /// The tests of the rig, most of which must fail.
+    OfTheRig,
+}
+
 /// Builds pid 1, each step's server, the client and the tests.
-pub fn build(sh: &Shell) -> anyhow::Result<Programs> {
+pub fn build(sh: &Shell, tests: Tests) -> anyhow::Result<Programs> {
     if !cfg!(target_arch = "x86_64") {
         bail!(
             "the VM is x86_64 only so far. On this machine's own kernel: cargo xtask run 04 MOUNTPOINT"
@@ -45,11 +54,19 @@ pub fn build(sh: &Shell) -> anyhow::Result<Programs> {
         .quiet()
         .run()
         .context("cannot build the guest's programs")?;
-    let messages = cmd!(sh, "cargo test {select...} --no-run --test kernel --message-format json")
-        .quiet()
-        .read()
-        .context("cannot build the tests")?;
-    let tests = executable(&messages).context("cargo built no test program called kernel")?;
+    let messages = cmd!(
+        sh,
+        "cargo test {select...} --no-run --test kernel --test selftest --message-format json"
+    )
+    .quiet()
+    .read()
+    .context("cannot build the tests")?;
+    let name = match tests {
+        Tests::OfTheSteps => "kernel",
+        Tests::OfTheRig => "selftest",
+    };
+    let tests = executable(&messages, name)
+        .with_context(|| format!("cargo built no test program called {name}"))?;
     eprintln!("[built: {:.1} s]", start.elapsed().as_secs_f64());
 
     let built = workspace_root().join("target/vm").join(TARGET).join("debug");
@@ -59,13 +76,12 @@ pub fn build(sh: &Shell) -> anyhow::Result<Programs> {
     Ok(Programs { init: built.join("vm-init"), bin, tests })
 }
 
-/// The path in cargo's message about the test program called kernel. Its package's other programs
-/// are built, and told of, as well.
-fn executable(messages: &str) -> Option<PathBuf> {
+/// The path in cargo's message about the test program of this name.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages.lines().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         let path = message.get("executable")?.as_str()?;
-        (message["target"]["name"] == "kernel").then(|| PathBuf::from(path))
+        (message["target"]["name"] == name).then(|| PathBuf::from(path))
     })
 }
 

@@ -15,7 +15,7 @@ use anyhow::{Context, bail};
 use vm_init::{JOB_PATH, Job, Record, Work};
 use xshell::Shell;
 
-use crate::vm::guest::Programs;
+use crate::vm::guest::{Programs, Tests};
 use crate::vm::initramfs::Initramfs;
 use crate::vm::kernel::Kernel;
 use crate::vm::machine::Machine;
@@ -69,10 +69,10 @@ pub struct Parts {
 }
 
 /// Gets ready all that a boot needs, and says on stderr what takes long.
-pub fn prepare(sh: &Shell, options: &Options) -> anyhow::Result<Parts> {
+pub fn prepare(sh: &Shell, options: &Options, tests: Tests) -> anyhow::Result<Parts> {
     let qemu = qemu::find_or_install(sh)?;
     let kernel = kernel::choose(sh, &options.kernel, options.modules.as_deref())?;
-    let programs = guest::build(sh)?;
+    let programs = guest::build(sh, tests)?;
     Ok(Parts { qemu, kernel, programs })
 }
 

@@ -106,7 +106,8 @@ impl<W: Write> Report<W> {
     fn fail(&mut self, test: String, word: &str, what: String, seconds: f64) -> io::Result<()> {
         writeln!(self.out, "{word} ({seconds:.2} s)")?;
         let what = format!("{word}: {what}");
-        self.failures.push(Failure { test, what, output: std::mem::take(&mut self.output) });
+        let output = without_frame(&self.output, &test);
+        self.failures.push(Failure { test, what, output });
         Ok(())
     }
 
@@ -152,7 +153,10 @@ impl<W: Write> Report<W> {
             writeln!(self.out, "\nfailures:")?;
         }
         for Failure { test, what, output } in &self.failures {
-            writeln!(self.out, "\n---- {test} ----\n{}", output.trim_end())?;
+            writeln!(self.out, "\n---- {test} ----")?;
+            if !output.is_empty() {
+                writeln!(self.out, "{output}")?;
+            }
             writeln!(self.out, "{what}")?;
         }
         if !self.failures.is_empty() {
@@ -165,3 +169,19 @@ impl<W: Write> Report<W> {
         Ok(())
     }
 }
+
+/// What a test printed, without what its test program prints around it.
+fn without_frame(output: &str, test: &str) -> String {
+    let opening = format!("test {test} ... ");
+    let listed = format!("    {test}");
+    let frame = |line: &&str| {
+        ["", "ok", "FAILED", "failures:", "running 1 test", &listed].contains(line)
+            || line.starts_with("test result: ")
+            || line.starts_with("note: run with `RUST_BACKTRACE")
+    };
+    let lines = output.lines().map(|line| line.strip_prefix(&opening).unwrap_or(line));
+    lines.filter(|line| !frame(line)).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,16 @@
 //! Structs about open files and directories: reading, writing, closing, locks, ioctl and poll.
 
 use super::layout::wire_struct;
-use super::{FsyncFlags, IoctlFlags, LockFlags, OpenReplyFlags, PollFlags, ReadFlags, ReleaseFlags, WriteFlags};
+use super::{
+    FsyncFlags, IoctlFlags, LockFlags, OpenReplyFlags, PollFlags, ReadFlags, ReleaseFlags,
+    WriteFlags,
+};
 
 wire_struct! {
     /// OPEN and OPENDIR. 8 bytes, since 7.1.
     OpenIn = "fuse_open_in", 8 bytes {
-        /// The flags of open(2). O_CREAT, O_EXCL and O_NOCTTY are gone; O_TRUNC comes only under ATOMIC_O_TRUNC.
+        /// The flags of open(2). O_CREAT, O_EXCL and O_NOCTTY are gone; O_TRUNC comes only under
+        /// ATOMIC_O_TRUNC.
         flags: u32,
         /// Nothing. (7.33 made flags of it.)
         unused: u32,
@@ -30,7 +34,8 @@ wire_struct! {
 wire_struct! {
     /// Answer to OPEN and OPENDIR, and the second half of CREATE's. 16 bytes, last changed by 7.2.
     OpenOut = "fuse_open_out", 16 bytes {
-        /// A handle of the server's choice. The kernel sends it back with each request on the open file.
+        /// A handle of the server's choice. The kernel sends it back with each request on the open
+        /// file.
         fh: u64,
         /// How the kernel shall treat the file.
         open_flags: OpenReplyFlags,
@@ -130,8 +135,8 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// One entry in the answer to READDIR; the name follows, without a NUL, then zeros up to a multiple of 8. 24 bytes,
-    /// since 7.1.
+    /// One entry in the answer to READDIR; the name follows, without a NUL, then zeros up to a
+    /// multiple of 8. 24 bytes, since 7.1.
     Dirent = "fuse_dirent", 24 bytes {
         /// Inode number.
         ino: u64,
@@ -243,7 +248,8 @@ wire_struct! {
         kh: u64,
         /// Is a notification wanted?
         flags: PollFlags,
-        /// Nothing. (7.21 made the wanted events of it, and kernels fill it in for 7.14 servers too.)
+        /// Nothing. (7.21 made the wanted events of it, and kernels fill it in for 7.14 servers
+        /// too.)
         padding: u32,
     }
 }

@@ -1,7 +1,8 @@
 //! The sets of flags.
 //!
-//! A field that holds flags has one of these types, so `arg.valid.contains(SetattrValid::SIZE)` is all it takes. Bits
-//! that 7.14 has no name for stay in the set: a kernel of today sends some, and a trace should show them.
+//! A field that holds flags has one of these types, so `arg.valid.contains(SetattrValid::SIZE)` is
+//! all it takes. Bits that 7.14 has no name for stay in the set: a kernel of today sends some, and
+//! a trace should show them.
 
 use super::layout::{FieldKind, FieldType};
 use bitflags::bitflags;
@@ -46,7 +47,11 @@ macro_rules! flags {
 }
 
 /// `A|B|0x80`: the names, then the bits without a name. The empty set is `0`.
-fn print(f: &mut fmt::Formatter<'_>, bits: u32, names: &mut dyn Iterator<Item = (&'static str, u32)>) -> fmt::Result {
+fn print(
+    f: &mut fmt::Formatter<'_>,
+    bits: u32,
+    names: &mut dyn Iterator<Item = (&'static str, u32)>,
+) -> fmt::Result {
     let mut nameless = bits;
     let mut separator = "";
     for (name, flag) in names {
@@ -62,12 +67,14 @@ fn print(f: &mut fmt::Formatter<'_>, bits: u32, names: &mut dyn Iterator<Item = 
 }
 
 flags! {
-    /// What both sides can do ([`InitIn`](super::InitIn), [`InitOut`](super::InitOut)): the kernel offers, the server picks.
-    /// 7.14 has bits 0 to 6. Echo nothing above: the server would promise what it does not know.
+    /// What both sides can do ([`InitIn`](super::InitIn), [`InitOut`](super::InitOut)): the kernel
+    /// offers, the server picks. 7.14 has bits 0 to 6. Echo nothing above: the server would promise
+    /// what it does not know.
     InitFlags = "FUSE_" {
         /// Several READs of one file at the same time. Since 7.6.
         ASYNC_READ = 1 << 0;
-        /// The server keeps the POSIX locks. Without it the kernel does, for this machine alone. Since 7.7.
+        /// The server keeps the POSIX locks. Without it the kernel does, for this machine alone.
+        /// Since 7.7.
         POSIX_LOCKS = 1 << 1;
         /// Reserved, and never offered by a kernel.
         FILE_OPS = 1 << 2;
@@ -155,11 +162,13 @@ flags! {
 
     /// What comes with FSYNC and FSYNCDIR ([`FsyncIn`](super::FsyncIn)).
     FsyncFlags = "FUSE_FSYNC_" {
-        /// fdatasync: the data, not the times. The bit is as old as FSYNC; the header named it after 7.14.
+        /// fdatasync: the data, not the times. The bit is as old as FSYNC; the header named it
+        /// after 7.14.
         FDATASYNC = 1 << 0;
     }
 
-    /// What comes with IOCTL, and with its answer ([`IoctlIn`](super::IoctlIn), [`IoctlOut`](super::IoctlOut)).
+    /// What comes with IOCTL, and with its answer ([`IoctlIn`](super::IoctlIn),
+    /// [`IoctlOut`](super::IoctlOut)).
     IoctlFlags = "FUSE_IOCTL_" {
         /// A 32-bit program calls a 64-bit kernel. Since 7.11.
         COMPAT = 1 << 0;

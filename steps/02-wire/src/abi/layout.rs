@@ -1,4 +1,5 @@
-//! How a struct lies in a message: [`wire_struct!`] defines a struct and the table of its fields from one list.
+//! How a struct lies in a message: [`wire_struct!`] defines a struct and the table of its fields
+//! from one list.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 

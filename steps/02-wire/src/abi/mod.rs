@@ -1,10 +1,12 @@
 //! `<linux/fuse.h>` of protocol 7.14 in Rust: layouts and numbers, no logic.
 //!
-//! Names are the kernel's: `fuse_in_header` is [`InHeader`], `FUSE_LOOKUP` is [`Opcode::Lookup`], `FATTR_SIZE` is
-//! [`SetattrValid::SIZE`]. Fields keep the names that they had at that time, padding included. The test
-//! `tests/kernel_header.rs` compares every struct, field and number with the header of this machine.
+//! Names are the kernel's: `fuse_in_header` is [`InHeader`], `FUSE_LOOKUP` is [`Opcode::Lookup`],
+//! `FATTR_SIZE` is [`SetattrValid::SIZE`]. Fields keep the names that they had at that time,
+//! padding included. The test `tests/kernel_header.rs` compares every struct, field and number with
+//! the header of this machine.
 //!
-//! A struct ends in `_in` (`In`) when the kernel sends it and in `_out` (`Out`) when the server does.
+//! A struct ends in `_in` (`In`) when the kernel sends it and in `_out` (`Out`) when the server
+//! does.
 
 mod file;
 mod flags;
@@ -33,7 +35,8 @@ pub const IOCTL_MAX_IOV: usize = 256;
 /// `CUSE_INIT_INFO_MAX`: room for the text that follows [`CuseInitOut`], in bytes.
 pub const CUSE_INIT_INFO_MAX: usize = 4096;
 
-// Sizes of structs before they grew. A 7.14 server meets none of them; the header lists them, and so do we.
+// Sizes of structs before they grew. A 7.14 server meets none of them; the header lists them, and
+// so do we.
 /// `FUSE_COMPAT_ENTRY_OUT_SIZE`: [`EntryOut`] before 7.9.
 pub const COMPAT_ENTRY_OUT_SIZE: usize = 120;
 /// `FUSE_COMPAT_ATTR_OUT_SIZE`: [`AttrOut`] before 7.9.

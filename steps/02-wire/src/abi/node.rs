@@ -42,8 +42,8 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// Answer that hands out a node: to LOOKUP, MKNOD, MKDIR, SYMLINK, LINK, and the first half of CREATE's. 128 bytes, last
-    /// changed by 7.9.
+    /// Answer that hands out a node: to LOOKUP, MKNOD, MKDIR, SYMLINK, LINK, and the first half of
+    /// CREATE's. 128 bytes, last changed by 7.9.
     EntryOut = "fuse_entry_out", 128 bytes {
         /// The node's id. 0: there is no such name, and the kernel may remember that.
         nodeid: u64,
@@ -185,7 +185,8 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// SETXATTR; the attribute's name and then its value follow. 8 bytes, since 7.1. (7.33 can make it 16.)
+    /// SETXATTR; the attribute's name and then its value follow. 8 bytes, since 7.1. (7.33 can make
+    /// it 16.)
     SetxattrIn = "fuse_setxattr_in", 8 bytes {
         /// Length of the value in bytes.
         size: u32,

@@ -85,8 +85,8 @@ opcodes! {
 }
 
 impl Opcode {
-    /// Does the kernel wait for an answer? FORGET must not get one. INTERRUPT needs none, and may get `-EAGAIN` (send it
-    /// again) or `-ENOSYS` (send no more of them).
+    /// Does the kernel wait for an answer? FORGET must not get one. INTERRUPT needs none, and may
+    /// get `-EAGAIN` (send it again) or `-ENOSYS` (send no more of them).
     pub fn wants_reply(self) -> bool {
         !matches!(self, Opcode::Forget | Opcode::Interrupt)
     }
@@ -116,7 +116,8 @@ impl LaterOpcode {
     }
 }
 
-/// The opcodes after 7.14: only their names, for traces, so that `ENOSYS` to a STATX can be read as that.
+/// The opcodes after 7.14: only their names, for traces, so that `ENOSYS` to a STATX can be read as
+/// that.
 #[rustfmt::skip]
 pub const LATER_OPCODES: &[LaterOpcode] = &[
     LaterOpcode { number: 41, name: "NOTIFY_REPLY",       since: 15 },
@@ -134,7 +135,8 @@ pub const LATER_OPCODES: &[LaterOpcode] = &[
     LaterOpcode { number: 53, name: "COPY_FILE_RANGE_64", since: 45 },
 ];
 
-/// What the server says unasked (`enum fuse_notify_code`). The code travels in [`OutHeader::error`](super::OutHeader).
+/// What the server says unasked (`enum fuse_notify_code`). The code travels in
+/// [`OutHeader::error`](super::OutHeader).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i32)]
 pub enum NotifyCode {
@@ -147,22 +149,22 @@ pub enum NotifyCode {
 }
 
 impl NotifyCode {
-    /// Every code of 7.14, in order of number, with the kernel's name.
-    pub const ALL: &[(&str, NotifyCode)] = &[
-        ("NOTIFY_POLL", NotifyCode::Poll),
-        ("NOTIFY_INVAL_INODE", NotifyCode::InvalInode),
-        ("NOTIFY_INVAL_ENTRY", NotifyCode::InvalEntry),
-    ];
+    /// Every code of 7.14, in order of number.
+    pub const ALL: &[NotifyCode] =
+        &[NotifyCode::Poll, NotifyCode::InvalInode, NotifyCode::InvalEntry];
 
     /// The code with this number, when 7.14 has one.
     pub fn from_i32(number: i32) -> Option<NotifyCode> {
-        NotifyCode::ALL.iter().map(|&(_, code)| code).find(|&code| code as i32 == number)
+        NotifyCode::ALL.iter().copied().find(|&code| code as i32 == number)
     }
 }
 
 impl fmt::Display for NotifyCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, _) = NotifyCode::ALL[*self as usize - 1];
-        f.pad(name)
+        f.pad(match self {
+            NotifyCode::Poll => "NOTIFY_POLL",
+            NotifyCode::InvalInode => "NOTIFY_INVAL_INODE",
+            NotifyCode::InvalEntry => "NOTIFY_INVAL_ENTRY",
+        })
     }
 }

@@ -52,7 +52,8 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// INIT's answer: what the server speaks, and which of the offers it takes. 24 bytes, last changed by 7.13. (7.23 made it 64.)
+    /// INIT's answer: what the server speaks, and which of the offers it takes. 24 bytes, last
+    /// changed by 7.13. (7.23 made it 64.)
     InitOut = "fuse_init_out", 24 bytes {
         /// Major version of the protocol.
         major: u32,

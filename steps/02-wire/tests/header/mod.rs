@@ -1,4 +1,5 @@
-//! The system's `<linux/fuse.h>`: which file it is, what it names, and what the compiler makes of it.
+//! The system's `<linux/fuse.h>`: which file it is, what it names, and what the compiler makes of
+//! it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,7 +22,8 @@ pub struct Header {
 impl Header {
     pub fn read() -> Header {
         let path = path();
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let text = without_comments(&text);
         Header {
             path,
@@ -55,14 +57,20 @@ pub fn run_c(source: &str) -> BTreeMap<String, i64> {
     let (file, program) = (dir.path().join("layout.c"), dir.path().join("layout"));
     fs::write(&file, source).expect("write a C file");
     let output = cc(Command::new("cc").arg("-o").arg(&program).arg(&file));
-    assert!(output.status.success(), "cc refuses:\n{}\n{source}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "cc refuses:\n{}\n{source}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let output = Command::new(&program).output().expect("run the C program");
     let text = String::from_utf8(output.stdout).expect("the C program prints text");
     let pair = |line: &str| {
         let (name, number) = line.rsplit_once(' ')?;
         Some((name.to_string(), number.parse().ok()?))
     };
-    text.lines().map(|line| pair(line).unwrap_or_else(|| panic!("the C program printed {line:?}"))).collect()
+    text.lines()
+        .map(|line| pair(line).unwrap_or_else(|| panic!("the C program printed {line:?}")))
+        .collect()
 }
 
 fn cc(command: &mut Command) -> Output {
@@ -98,13 +106,17 @@ fn structs(code: &str) -> BTreeMap<String, Vec<String>> {
 /// The last word before each semicolon, without its `[n]`.
 fn fields(body: &str) -> Vec<String> {
     let declarations = body.split(';').map(str::trim).filter(|declaration| !declaration.is_empty());
-    let name = |declaration: &str| declaration.split_whitespace().last().unwrap_or_default().to_string();
-    declarations.map(|declaration| name(declaration).split('[').next().unwrap_or_default().to_string()).collect()
+    let name =
+        |declaration: &str| declaration.split_whitespace().last().unwrap_or_default().to_string();
+    declarations
+        .map(|declaration| name(declaration).split('[').next().unwrap_or_default().to_string())
+        .collect()
 }
 
 fn defines(code: &str) -> Vec<String> {
     let names = code.lines().filter_map(|line| line.strip_prefix("#define "));
-    // A macro with arguments has its parenthesis right behind the name; an include guard has no value.
+    // A macro with arguments has its parenthesis right behind the name; an include guard has no
+    // value.
     let name = |line: &str| match line.split_whitespace().collect::<Vec<_>>()[..] {
         [name, _, ..] if !name.contains('(') => Some(name.to_string()),
         _ => None,
@@ -113,8 +125,14 @@ fn defines(code: &str) -> Vec<String> {
 }
 
 fn enumerators(code: &str, name: &str) -> Vec<String> {
-    let start = code.find(&format!("enum {name} {{")).unwrap_or_else(|| panic!("the header has no enum {name}"));
-    let body = code[start..].split_once('{').and_then(|(_, rest)| rest.split_once('}')).expect("an enum ends").0;
+    let start = code
+        .find(&format!("enum {name} {{"))
+        .unwrap_or_else(|| panic!("the header has no enum {name}"));
+    let body = code[start..]
+        .split_once('{')
+        .and_then(|(_, rest)| rest.split_once('}'))
+        .expect("an enum ends")
+        .0;
     let names = body.split(',').map(|item| item.split('=').next().unwrap_or_default().trim());
     names.filter(|name| !name.is_empty()).map(str::to_string).collect()
 }

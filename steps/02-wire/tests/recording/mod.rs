@@ -31,7 +31,10 @@ pub fn all() -> Vec<Recording> {
 /// The one with this name.
 #[allow(dead_code)] // not every test file uses it
 pub fn named(name: &str) -> Recording {
-    all().into_iter().find(|recording| recording.name == name).unwrap_or_else(|| panic!("no recording {name}"))
+    all()
+        .into_iter()
+        .find(|recording| recording.name == name)
+        .unwrap_or_else(|| panic!("no recording {name}"))
 }
 
 fn name(path: &Path) -> String {
@@ -39,16 +42,21 @@ fn name(path: &Path) -> String {
 }
 
 fn read(path: &Path) -> Vec<(Direction, Vec<u8>)> {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut messages = Vec::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
         match line {
             "→" => messages.push((Direction::Request, Vec::new())),
             "←" => messages.push((Direction::Reply, Vec::new())),
             _ => {
-                let (_, bytes) = messages.last_mut().unwrap_or_else(|| panic!("{}: no arrow", path.display()));
+                let (_, bytes) =
+                    messages.last_mut().unwrap_or_else(|| panic!("{}: no arrow", path.display()));
                 bytes.extend(line.split_whitespace().map(|byte| {
-                    u8::from_str_radix(byte, 16).unwrap_or_else(|_| panic!("{}: {byte} is no byte", path.display()))
+                    u8::from_str_radix(byte, 16)
+                        .unwrap_or_else(|_| panic!("{}: {byte} is no byte", path.display()))
                 }));
             }
         }
