@@ -49,7 +49,10 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
     });
     match result {
-        _ if interrupt::requested() => ExitCode::from(130),
+        _ if interrupt::requested() => {
+            eprintln!("\ninterrupted");
+            ExitCode::from(130)
+        }
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::Bad) => ExitCode::FAILURE,
         // 2: we cannot tell, since the tools failed and not what they were to test.

@@ -26,7 +26,8 @@ pub fn run(Arguments { step, mountpoint, more }: Arguments) -> anyhow::Result<Ou
     let package = steps::find(&sh, &step)?.package;
     let root = steps::workspace_root();
     let manifest = root.join("Cargo.toml");
-    cmd!(sh, "cargo build --quiet --manifest-path {manifest} --package {package}").run()?;
+    // The whole workspace, but one program of it: so its dependencies are those built already.
+    cmd!(sh, "cargo build --quiet --manifest-path {manifest} --workspace --bin {package}").run()?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
     let program = target.join("debug").join(&package);
 

@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use step02_wire::abi::*;
 use step02_wire::reply::{Notification, decode_notification};
 use step02_wire::*;
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::IntoBytes;
 
 /// A request as the kernel builds it: a header, then the parts of the body.
 fn request(opcode: u32, unique: u64, parts: &[&[u8]]) -> Vec<u8> {
