@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -29,6 +29,8 @@ pub(crate) struct MountPoint {
     device_number: String,
     /// The open /dev/fuse, for as long as its owner keeps it.
     device: Weak<OwnedFd>,
+    /// Held while unmounting: at Ctrl-C one thread does it, and wakes another that will try too.
+    unmounting: Mutex<()>,
 }
 
 impl Mount {
@@ -67,7 +69,12 @@ impl Mount {
 
         let device_number = listed(&path)?.map(|ours| ours.device_number).unwrap_or_default();
         Ok(Mount {
-            point: Arc::new(MountPoint { path, device_number, device: Arc::downgrade(&device.0) }),
+            point: Arc::new(MountPoint {
+                path,
+                device_number,
+                device: Arc::downgrade(&device.0),
+                unmounting: Mutex::new(()),
+            }),
         })
     }
 
@@ -90,6 +97,7 @@ impl MountPoint {
     /// waiting clients get ECONNABORTED, and a read of the device gets ENODEV. MNT_DETACH takes the
     /// mount out of sight even while a client stands inside.
     pub(crate) fn unmount(&self) {
+        let _one_at_a_time = self.unmounting.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_ours()
             && let Err(errno) = umount2(&self.path, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH)
         {

@@ -12,8 +12,7 @@ use step02_wire::{Numbering, Question, Trace, decode, encode, fields};
 struct Arguments {
     /// An empty directory to mount on.
     mountpoint: PathBuf,
-    /// How to number requests in the one-line form: raw (the kernel's numbers) or stable (1, 2, 3,
-    /// …).
+    /// Print the conversation on stderr; STYLE is raw or stable (requests numbered from 1).
     #[arg(
         long,
         value_name = "STYLE",
@@ -27,6 +26,12 @@ struct Arguments {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let mut trace = Trace::new(arguments.trace.unwrap_or(Numbering::Kernel));
+    let traced = |line: String| {
+        if arguments.trace.is_some() {
+            eprintln!("{line}");
+        }
+        line
+    };
     let signals = Signals::block().context("cannot block signals")?;
 
     let device = Device::open()?;
@@ -40,7 +45,7 @@ fn main() -> anyhow::Result<()> {
     };
     println!("The message that step 01 could not read, {} bytes:\n", request.len());
     println!("{}", fields::request(&request));
-    println!("On one line:\n\n{}\n", trace.request(&request));
+    println!("On one line, as --trace prints it:\n\n{}\n", traced(trace.request(&request)));
 
     let (header, operation) = decode(&request).context("the kernel's message cannot be read")?;
     let answer = encode::error(header.unique, Errno::EPROTO);
@@ -50,7 +55,7 @@ fn main() -> anyhow::Result<()> {
         answer.len()
     );
     println!("{}", fields::reply(Question::of(&header, &operation), &answer));
-    println!("{}\n", trace.reply(&answer));
+    println!("{}\n", traced(trace.reply(&answer)));
     println!(
         "The kernel now turns every client away (ECONNREFUSED), and we unmount.\n\
          Next, step 03 answers INIT as it should be: with a version, flags and sizes."

@@ -48,6 +48,10 @@ pub fn build(sh: &Shell, tests: Tests) -> anyhow::Result<Programs> {
         "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
         "-C target-feature=+crt-static",
     );
+    // Small, since QEMU has to carry them in: nobody debugs in the guest.
+    let _debug = sh.push_env("CARGO_PROFILE_DEV_DEBUG", "false");
+    let _strip = sh.push_env("CARGO_PROFILE_DEV_STRIP", "debuginfo");
+    let _opt = sh.push_env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
     eprintln!("building the guest's programs …");
     let select = ["--quiet", "--target", TARGET, "--workspace", "--exclude", "xtask"];
     cmd!(sh, "cargo build {select...} --bins")
