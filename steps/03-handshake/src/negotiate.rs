@@ -66,7 +66,7 @@ pub struct Agreement {
 /// How a negotiation ends, when it does not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Answer with [`Agreement::answer`], and serve.
+    /// Answer with [`Outcome::answer`], and serve.
     Agreed(Agreement),
     /// The kernel's major version is above ours. Answer with [`Outcome::answer`], which names ours;
     /// the kernel then sends INIT again, with that. So the header says. No kernel does it today.

@@ -53,7 +53,7 @@ pub fn build(sh: &Shell, tests: Tests) -> anyhow::Result<Programs> {
     let _strip = sh.push_env("CARGO_PROFILE_DEV_STRIP", "debuginfo");
     let _opt = sh.push_env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
     eprintln!("building the guest's programs …");
-    let select = ["--quiet", "--target", TARGET, "--workspace", "--exclude", "xtask"];
+    let select = ["--target", TARGET, "--workspace", "--exclude", "xtask"];
     cmd!(sh, "cargo build {select...} --bins")
         .quiet()
         .run()
