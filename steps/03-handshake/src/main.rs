@@ -7,7 +7,8 @@ use clap::Parser;
 use nix::errno::Errno;
 use step01_device::{BUFFER_SIZE, Device, Mount, ReadFault, Signals};
 use step02_wire::abi::{InitFlags, InitIn};
-use step02_wire::{Malformed, Numbering, Opcode, decode, encode};
+use step02_wire::display::Request;
+use step02_wire::{Numbering, Opcode, decode, encode};
 use step03_handshake::{Agreement, HandshakeError, TracedDevice, Wishes, handshake};
 
 /// Step 03: the handshake. Agrees with the kernel, then shows the next question it asks.
@@ -60,12 +61,13 @@ fn answer_once(device: &TracedDevice, message: &[u8]) -> anyhow::Result<()> {
         Ok((header, operation)) => {
             let opcode = Opcode::from_u32(header.opcode);
             let meaning = opcode.map_or("newer than 7.14", Opcode::meaning);
-            println!("The next question, {} bytes: {meaning}\n  {operation:?}", header.len);
+            let request = Request { header: &header, operation: &operation, payload: None };
+            println!("The next question, {} bytes: {meaning}\n\n  {request}", header.len);
             opcode.is_none_or(Opcode::wants_reply).then_some(header.unique)
         }
         Err(malformed) => {
             println!("The next question cannot be read: {malformed}");
-            Malformed::owed_answer(&malformed)
+            malformed.owed_answer()
         }
     };
     if let Some(unique) = owed {
