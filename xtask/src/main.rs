@@ -1,9 +1,12 @@
 //! The kit's own commands. `cargo xtask --help` lists them.
 
 mod demo;
+mod doctor;
+mod host;
 mod interrupt;
 mod run;
 mod self_test;
+mod snapshots;
 mod steps;
 mod test;
 mod vm;
@@ -29,6 +32,7 @@ enum Command {
     VmTest(vm_test::Arguments),
     VmRun(vm_run::Arguments),
     Run(run::Arguments),
+    Doctor(doctor::Arguments),
 }
 
 /// What a command can tell, beside an error.
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         Command::VmTest(arguments) => vm_test::vm_test(arguments),
         Command::VmRun(arguments) => vm_run::vm_run(arguments),
         Command::Run(arguments) => run::run(arguments),
+        Command::Doctor(arguments) => doctor::doctor(arguments),
     });
     match result {
         _ if interrupt::requested() => {

@@ -43,11 +43,11 @@ pub fn self_test(mut options: vm::Options) -> anyhow::Result<Outcome> {
     };
     let parts = vm::prepare(&sh, &options, Tests::OfTheRig)?;
     let start = Instant::now();
-    let mut guest = vm::boot(&sh, &parts, &options, work)?;
+    let mut guest = vm::boot(&sh, &parts, vm::only_kernel(&parts)?, &options, work)?;
     println!("{}", guest.banner);
 
     let mut told = Vec::new();
-    let mut report = Report::new(&mut told);
+    let mut report = Report::new(&mut told, false);
     let end = listen(&mut guest.machine, &mut report, Duration::from_secs(60))?;
     let outcome = report.conclude(end, start.elapsed())?;
     let told = String::from_utf8_lossy(&told);

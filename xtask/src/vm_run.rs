@@ -45,7 +45,8 @@ pub fn run_in_guest(
         path => parts.programs.add(Path::new(path))?,
     };
     let work = Work::Run { command, timeout: options.timeout };
-    let mut guest = vm::boot(sh, &parts, options, work)?;
+    let kernel = vm::only_kernel(&parts)?;
+    let mut guest = vm::boot(sh, &parts, kernel, options, work)?;
     eprintln!("{}", guest.banner);
 
     let mut verdict = None;

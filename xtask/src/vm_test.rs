@@ -1,67 +1,169 @@
 //! `cargo xtask vm-test`: the tests that need a kernel, in a VM.
 
-use std::fs;
 use std::io::{Write, stdout};
-use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use vm_init::{OUT_DIR, WORKSPACE_DIR, Work};
-use xshell::Shell;
+use anyhow::{anyhow, ensure};
+use vm_init::Work;
+use xshell::{Shell, cmd};
 
 use crate::vm::guest::Tests;
+use crate::vm::kernel::Kernel;
 use crate::vm::machine::Machine;
 use crate::vm::report::{End, Report};
-use crate::{Outcome, self_test, steps, vm};
+use crate::vm::{Options, Parts};
+use crate::{Outcome, host, self_test, snapshots, steps, vm};
 
 /// Boot a real kernel in QEMU and run the steps' tests in it.
-#[derive(clap::Args, Default)]
+///
+/// `--kernel host` runs them on this machine's own kernel instead (root).
+#[derive(clap::Args, Default, Clone)]
 pub struct Arguments {
     /// Which tests: a step (04, step04) or a part of a name. None: all.
-    filters: Vec<String>,
+    pub filters: Vec<String>,
+    /// A filter is the whole name of a test.
+    #[arg(long)]
+    pub exact: bool,
+    /// Print what the tests print as it comes, also of those that pass.
+    #[arg(long)]
+    pub nocapture: bool,
+    /// List the tests, and run none.
+    #[arg(long)]
+    list: bool,
     /// Take the outputs that differ from the recorded snapshots as the new recordings.
     #[arg(long)]
-    accept: bool,
+    pub accept: bool,
     /// Test the rig itself: does it see red?
     #[arg(long, conflicts_with_all = ["filters", "accept"])]
     self_test: bool,
+    /// Boot the guest and give it this terminal, with a shell.
+    #[arg(long, conflicts_with_all = ["filters", "accept", "list"])]
+    shell: bool,
     #[command(flatten)]
-    vm: vm::Options,
+    pub vm: Options,
 }
 
-pub fn vm_test(
-    Arguments { filters, accept, self_test, vm: options }: Arguments,
-) -> anyhow::Result<Outcome> {
-    if self_test {
-        return self_test::self_test(options);
-    }
+pub fn vm_test(mut arguments: Arguments) -> anyhow::Result<Outcome> {
     let sh = Shell::new()?;
-    let steps = steps::all(&sh)?;
-    let filters =
-        filters.into_iter().map(|filter| match steps.iter().find(|step| step.is_called(&filter)) {
-            // A step's tests are the module of its number.
-            Some(step) => format!("step{}::", step.number),
-            None => filter,
-        });
+    let options = &arguments.vm;
+    if arguments.self_test {
+        return self_test::self_test(options.clone());
+    }
+    if arguments.shell {
+        return shell(&sh, options);
+    }
+    let known = steps::all(&sh)?;
+    for filter in &mut arguments.filters {
+        // A step's tests are the module of its number.
+        if let Some(step) = known.iter().find(|step| step.is_called(filter)) {
+            ensure!(
+                !arguments.exact,
+                "--exact takes the whole name of a test, not a step: {filter}"
+            );
+            *filter = format!("step{}::", step.number);
+        }
+    }
+    if arguments.list {
+        return list(&sh, &arguments);
+    }
+    if options.kernel == "host" {
+        return host::run(&sh, &arguments);
+    }
+    let parts = vm::prepare(&sh, options, Tests::OfTheSteps)?;
+    match &parts.kernels[..] {
+        [kernel] => run(&parts, kernel, &arguments, stdout()),
+        _ => side_by_side(&parts, &arguments),
+    }
+}
+
+/// One kernel: boots it, runs the tests in it, and tells on `out`.
+fn run(
+    parts: &Parts,
+    kernel: &Kernel,
+    arguments: &Arguments,
+    mut out: impl Write,
+) -> anyhow::Result<Outcome> {
+    let options = &arguments.vm;
     let work = Work::Tests {
-        filters: filters.collect(),
-        exact: false,
+        filters: arguments.filters.clone(),
+        exact: arguments.exact,
         timeout: options.timeout,
-        environment: insta_environment(accept),
+        environment: snapshots::environment(arguments.accept),
     };
-
-    let parts = vm::prepare(&sh, &options, Tests::OfTheSteps)?;
     let start = Instant::now();
-    let mut guest = vm::boot(&sh, &parts, &options, work)?;
-    println!("{}", guest.banner);
+    let mut guest = vm::boot(&Shell::new()?, parts, kernel, options, work)?;
+    writeln!(out, "{}", guest.banner)?;
 
-    let mut report = Report::new(stdout());
+    let mut report = Report::new(&mut out, arguments.nocapture);
     // The guest enforces each test's deadline. This one is for a guest that cannot any more.
     let end = listen(&mut guest.machine, &mut report, Duration::from_secs(options.timeout + 30))?;
+    if options.verbose {
+        eprint!("the guest's console:\n{}", guest.machine.console());
+    }
     if matches!(end, End::Gone(_)) {
-        bring_back(guest.machine, accept)?;
+        snapshots::bring_back(guest.machine.finish()?, arguments.accept)?;
     }
     report.conclude(end, start.elapsed())
+}
+
+/// Several kernels at once, a VM each. Each report is printed whole when it is complete.
+fn side_by_side(parts: &Parts, arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let names: Vec<_> = parts.kernels.iter().map(|kernel| kernel.name.as_str()).collect();
+    eprintln!("booting {} kernels side by side: {}", names.len(), names.join(", "));
+    let start = Instant::now();
+    let results = thread::scope(|scope| {
+        let runs: Vec<_> = parts
+            .kernels
+            .iter()
+            .map(|kernel| {
+                scope.spawn(move || {
+                    let mut told = Vec::new();
+                    let result = run(parts, kernel, arguments, &mut told);
+                    let mut out = stdout().lock();
+                    let _ = writeln!(
+                        out,
+                        "\n=== {} ===\n{}",
+                        kernel.name,
+                        String::from_utf8_lossy(&told)
+                    );
+                    if let Err(error) = &result {
+                        let _ = writeln!(out, "error: {error:#}");
+                    }
+                    result
+                })
+            })
+            .collect();
+        runs.into_iter().map(|run| run.join()).collect::<Vec<_>>()
+    });
+
+    println!("\n=== all ===");
+    let mut outcome = Outcome::Good;
+    let mut cannot_tell = Vec::new();
+    for (kernel, result) in parts.kernels.iter().zip(results) {
+        let result = result.unwrap_or_else(|_| Err(anyhow!("the thread that ran it panicked")));
+        let word = match &result {
+            Ok(Outcome::Good) => "ok",
+            Ok(Outcome::Bad) => "FAILED",
+            Err(_) => "the rig could not tell",
+        };
+        println!(
+            "kernel {:<8} {word}{}",
+            kernel.name,
+            if kernel.gates { "" } else { " (does not gate)" }
+        );
+        match result {
+            _ if !kernel.gates => {}
+            Ok(Outcome::Good) => {}
+            Ok(Outcome::Bad) => outcome = Outcome::Bad,
+            Err(error) => cannot_tell.push(error.context(format!("kernel {}", kernel.name))),
+        }
+    }
+    println!("in {:.1} s", start.elapsed().as_secs_f64());
+    match cannot_tell.pop() {
+        Some(error) => Err(error),
+        None => Ok(outcome),
+    }
 }
 
 /// Hands all that the guest tells to the report. Silence for longer than `patience` ends it.
@@ -79,54 +181,24 @@ pub fn listen(
     }
 }
 
-/// insta in the guest: where the snapshots are, and where to put new ones.
-fn insta_environment(accept: bool) -> Vec<(String, String)> {
-    let update = if std::env::var_os("CI").is_some() { "no" } else { "new" };
-    [
-        ("INSTA_WORKSPACE_ROOT", WORKSPACE_DIR),
-        ("INSTA_PENDING_DIR", OUT_DIR),
-        ("INSTA_UPDATE", update),
-        // A test with several snapshots goes on after the first that differs.
-        ("INSTA_FORCE_PASS", if accept { "1" } else { "0" }),
-        ("RUST_BACKTRACE", "0"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into()
-}
-
-/// Puts the snapshots that differ beside the recorded ones, or in their place.
-fn bring_back(machine: Machine, accept: bool) -> anyhow::Result<()> {
-    let archive = machine.finish()?;
-    if archive.is_empty() {
-        return Ok(());
-    }
-    for (name, content) in vm::initramfs::files(&archive)? {
-        let path = steps::workspace_root().join(&name);
-        let write = |path: &Path, content: &[u8]| -> anyhow::Result<()> {
-            let dir = path.parent().context("a snapshot at the root")?;
-            fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-            fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))
-        };
-        match path.to_str().and_then(|path| path.strip_suffix(".new")).filter(|_| accept) {
-            Some(recorded) => {
-                write(Path::new(recorded), recording(&content).as_bytes())?;
-                eprintln!("recorded: {recorded}");
-            }
-            None => {
-                write(&path, &content)?;
-                eprintln!("\na snapshot differs: {name}");
-                eprintln!(
-                    "look at it, then accept it: cargo insta review, or cargo xtask vm-test --accept"
-                );
-            }
+/// The guest's test program is a static executable: it lists itself here as well.
+fn list(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let program = vm::guest::build(sh, Tests::OfTheSteps)?.tests;
+    let listed = cmd!(sh, "{program} --list --format terse --include-ignored").quiet().read()?;
+    for name in listed.lines().filter_map(|line| line.strip_suffix(": test")) {
+        if vm_init::is_selected(name, &arguments.filters, arguments.exact) {
+            println!("{name}");
         }
     }
-    Ok(())
+    Ok(Outcome::Good)
 }
 
-/// A pending snapshot as `cargo insta accept` would store it: without the line of its assertion,
-/// which would change with every edit of the test.
-fn recording(pending: &[u8]) -> String {
-    let text = String::from_utf8_lossy(pending);
-    text.split_inclusive('\n').filter(|line| !line.starts_with("assertion_line: ")).collect()
+fn shell(sh: &Shell, options: &Options) -> anyhow::Result<Outcome> {
+    let mut parts = vm::prepare(sh, options, Tests::OfTheSteps)?;
+    parts.programs.add(&vm::download::busybox(sh)?)?;
+    let kernel = vm::only_kernel(&parts)?;
+    let mut guest = vm::boot(sh, &parts, kernel, options, Work::Shell)?;
+    // However long the user stays.
+    while guest.machine.next(Duration::from_secs(7 * 24 * 3600))?.is_some() {}
+    Ok(Outcome::Good)
 }

@@ -52,6 +52,15 @@ pub enum Work {
         /// Its deadline, in seconds.
         timeout: u64,
     },
+    /// Give the console a shell, until it ends.
+    Shell,
+}
+
+/// Do the filters select the test of this name? Without a filter every test is selected.
+pub fn is_selected(name: &str, filters: &[String], exact: bool) -> bool {
+    let fits =
+        |filter: &String| if exact { name == filter } else { name.contains(filter.as_str()) };
+    filters.is_empty() || filters.iter().any(fits)
 }
 
 /// One line from the guest.

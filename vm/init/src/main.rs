@@ -5,6 +5,7 @@ mod kernel_log;
 mod leftovers;
 mod port;
 mod run;
+mod shell;
 mod tests;
 
 use std::fs;
@@ -39,6 +40,7 @@ fn guest() -> anyhow::Result<()> {
         Work::Run { command, timeout } => {
             run::run_and_report(&command, &[], timeout, &command[0], &mut results)?;
         }
+        Work::Shell => shell::shell()?,
         Work::Tests { filters, exact, timeout, environment } => {
             tests::run_all(&filters, exact, timeout, &environment, &mut results)?;
             port::send_files_back()?;

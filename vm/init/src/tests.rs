@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use vm_init::{Record, TESTS_DIR};
+use vm_init::{Record, TESTS_DIR, is_selected};
 
 use crate::port::Port;
 use crate::run::run_and_report;
@@ -18,13 +18,9 @@ pub fn run_all(
     environment: &[(String, String)],
     results: &mut Port,
 ) -> anyhow::Result<()> {
-    let wanted = |name: &String| {
-        filters.is_empty()
-            || filters.iter().any(|f| if exact { name == f } else { name.contains(f.as_str()) })
-    };
     let mut selected = Vec::new();
     for program in test_programs()? {
-        for name in list(&program)?.into_iter().filter(|name| wanted(name)) {
+        for name in list(&program)?.into_iter().filter(|name| is_selected(name, filters, exact)) {
             selected.push((program.clone(), name));
         }
     }

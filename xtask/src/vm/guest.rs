@@ -21,7 +21,8 @@ const TOOLS: [&str; 2] = ["visit", "guide"];
 pub struct Programs {
     init: PathBuf,
     bin: Vec<PathBuf>,
-    tests: PathBuf,
+    /// The test program.
+    pub tests: PathBuf,
 }
 
 /// Which test program goes into the guest.
@@ -129,6 +130,11 @@ impl Programs {
         ensure!(path.is_file(), "there is no program {}", path.display());
         self.bin.push(path.to_owned());
         Ok(format!("{BIN_DIR}/{}", path.file_name().unwrap_or_default().to_string_lossy()))
+    }
+
+    /// The directory on the host that holds them all.
+    pub fn dir(&self) -> &Path {
+        self.init.parent().unwrap_or(Path::new("/"))
     }
 
     /// Is a program of this name in the guest?

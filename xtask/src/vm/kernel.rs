@@ -1,7 +1,4 @@
-//! Which kernel, and where it comes from: a path, the cache, or the distribution's packages.
-//!
-//! Packages are fetched by apt itself, which checks signatures and hashes, but with directories of
-//! our own instead of the system's: nothing is installed and nobody need be root.
+//! Which kernel: a series of vm/kernels.toml, a path, or this machine's own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +8,7 @@ use serde::Deserialize;
 use xshell::{Shell, cmd};
 
 use crate::steps::workspace_root;
+use crate::vm::download::{SUMS, download, mirror};
 
 /// The series that is booted unless another is asked for.
 pub const DEFAULT: &str = "6.12";
@@ -18,72 +16,116 @@ pub const DEFAULT: &str = "6.12";
 /// A kernel to boot.
 #[derive(Debug, Clone)]
 pub struct Kernel {
+    /// What the user calls it: a series, or a path.
+    pub name: String,
+    /// Does a failure on it fail the run?
+    pub gates: bool,
     /// Its vmlinuz.
     pub image: PathBuf,
     /// Its directory of modules, if it has one: `/lib/modules/RELEASE` or its like.
     pub modules: Option<PathBuf>,
+    /// Where it lies in the cache, with checksums of its files.
+    pub cached: Option<PathBuf>,
 }
 
 /// vm/kernels.toml
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Matrix {
+pub struct Matrix {
     kernel: Vec<Packaged>,
 }
 
 /// A series, and the package that brings it.
 #[derive(Deserialize, Clone)]
 #[serde(deny_unknown_fields)]
-struct Packaged {
-    series: String,
-    suite: String,
-    package: String,
+pub struct Packaged {
+    /// `6.12`, or `newest`.
+    pub series: String,
+    /// Debian's suite that has it.
+    pub suite: String,
+    /// The package there that depends on the newest of the series.
+    pub package: String,
+    /// Does a failure on it fail the run?
+    pub gates: bool,
 }
 
-/// The kernel that `wanted` names: a series of vm/kernels.toml, or the path of a vmlinuz.
-pub fn choose(sh: &Shell, wanted: &str, modules: Option<&Path>) -> anyhow::Result<Kernel> {
+/// The kernels that `wanted` names: a series of vm/kernels.toml, `all` of them, or the path of a
+/// vmlinuz. One that does not gate, and is not to be had, is told of and left out of `all`.
+pub fn choose(sh: &Shell, wanted: &str, modules: Option<&Path>) -> anyhow::Result<Vec<Kernel>> {
     let matrix = matrix()?;
-    if let Some(packaged) = matrix.kernel.iter().find(|k| k.series == wanted) {
-        ensure!(
-            modules.is_none(),
-            "--modules goes with the path of a kernel, not with the series {wanted}"
-        );
-        return packaged_kernel(sh, packaged);
+    let from_path = !matrix.iter().any(|k| wanted == "all" || k.series == wanted);
+    if from_path {
+        return Ok(vec![from_files(wanted, modules, &matrix)?]);
     }
+    ensure!(modules.is_none(), "--modules goes with the path of a kernel, not with {wanted}");
+    let mut kernels = Vec::new();
+    for packaged in &matrix {
+        if wanted != "all" && packaged.series != wanted {
+            continue;
+        }
+        match packaged_kernel(sh, packaged) {
+            Ok(kernel) => kernels.push(kernel),
+            Err(error) if wanted == "all" && !packaged.gates => {
+                eprintln!("kernel {} is not to be had, and not run: {error:#}", packaged.series);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(kernels)
+}
+
+/// The kernels of vm/kernels.toml.
+pub fn matrix() -> anyhow::Result<Vec<Packaged>> {
+    let path = workspace_root().join("vm/kernels.toml");
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let matrix: Matrix =
+        toml::from_str(&text).with_context(|| format!("cannot parse {}", path.display()))?;
+    Ok(matrix.kernel)
+}
+
+fn from_files(wanted: &str, modules: Option<&Path>, matrix: &[Packaged]) -> anyhow::Result<Kernel> {
     let image = PathBuf::from(wanted);
-    let series: Vec<_> = matrix.kernel.iter().map(|k| k.series.as_str()).collect();
+    let series: Vec<_> = matrix.iter().map(|k| k.series.as_str()).collect();
     ensure!(
         image.is_file(),
-        "there is no kernel {wanted}: it is neither a file nor a series of vm/kernels.toml ({}).\n\
-         Give one of these, or the path of a vmlinuz: --kernel /boot/vmlinuz-RELEASE --modules /lib/modules/RELEASE",
+        "there is no kernel {wanted}: it is neither a file nor a series of vm/kernels.toml.\n\
+         Give one of {}, all, or host; or the path of a vmlinuz:\n\
+         --kernel /boot/vmlinuz-RELEASE --modules /lib/modules/RELEASE",
         series.join(", ")
     );
     if let Some(dir) = modules {
         ensure!(dir.is_dir(), "--modules: {} is not a directory", dir.display());
     }
-    Ok(Kernel { image, modules: modules.map(Path::to_owned) })
-}
-
-fn matrix() -> anyhow::Result<Matrix> {
-    let path = workspace_root().join("vm/kernels.toml");
-    let text =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    toml::from_str(&text).with_context(|| format!("cannot parse {}", path.display()))
+    let modules = modules.map(Path::to_owned);
+    Ok(Kernel { name: wanted.to_owned(), gates: true, image, modules, cached: None })
 }
 
 /// From the cache, else from the distribution, else this machine's own.
 fn packaged_kernel(sh: &Shell, packaged: &Packaged) -> anyhow::Result<Kernel> {
-    let dir = cache_dir()?.join("kernels").join(&packaged.series);
+    let dir = cached(&packaged.series)?;
     if !dir.exists() {
         match mirror(sh) {
             Some(mirror) => download(sh, packaged, &mirror, &dir)
                 .with_context(|| format!("cannot fetch kernel {} (with apt)", packaged.series))?,
-            None => return own_kernel(sh, &packaged.series),
+            None => return own_kernel(sh, packaged),
         }
     }
-    unpacked(&dir).with_context(|| {
-        format!("the cached kernel is damaged. Remove it and try again: rm -r {}", dir.display())
-    })
+    let (image, modules) = unpacked(&dir).with_context(|| damaged(&dir))?;
+    let Packaged { series, gates, .. } = packaged.clone();
+    Ok(Kernel { name: series, gates, image, modules: Some(modules), cached: Some(dir) })
+}
+
+fn damaged(dir: &Path) -> String {
+    format!(
+        "the cached kernel is damaged. Remove it, and it is fetched again: rm -r {}",
+        dir.display()
+    )
+}
+
+/// Where the kernel of this series is cached, if it is.
+pub fn cached(series: &str) -> anyhow::Result<PathBuf> {
+    Ok(cache_dir()?.join("kernels").join(series))
 }
 
 /// `$XDG_CACHE_HOME/fuse-by-hand`, so that all clones share what was downloaded once.
@@ -96,7 +138,9 @@ pub fn cache_dir() -> anyhow::Result<PathBuf> {
 }
 
 /// Where no apt brings a Debian kernel: the one that runs here, with its modules.
-fn own_kernel(sh: &Shell, series: &str) -> anyhow::Result<Kernel> {
+fn own_kernel(sh: &Shell, packaged: &Packaged) -> anyhow::Result<Kernel> {
+    let series = &packaged.series;
+    ensure!(series == DEFAULT, "there is no apt with a Debian mirror, which would bring {series}");
     let release = cmd!(sh, "uname -r").quiet().read()?;
     let image = PathBuf::from(format!("/boot/vmlinuz-{release}"));
     let modules = PathBuf::from(format!("/lib/modules/{release}"));
@@ -109,94 +153,39 @@ fn own_kernel(sh: &Shell, series: &str) -> anyhow::Result<Kernel> {
         modules.display()
     );
     eprintln!("no apt with a Debian mirror here: booting this machine's own kernel {release}");
-    Ok(Kernel { image, modules: Some(modules) })
+    Ok(Kernel { name: release, gates: true, image, modules: Some(modules), cached: None })
 }
 
-/// The Debian mirror that this machine is configured with.
-fn mirror(sh: &Shell) -> Option<String> {
-    let targets = cmd!(sh, "apt-get indextargets --format '$(LABEL) $(SITE)'")
-        .quiet()
-        .ignore_stderr()
-        .read()
-        .ok()?;
-    targets.lines().find_map(|line| line.strip_prefix("Debian ")).map(str::to_owned)
-}
-
-/// Fetches the package, and those of its dependencies that hold parts of the kernel, into `dir`.
-fn download(sh: &Shell, packaged: &Packaged, mirror: &str, dir: &Path) -> anyhow::Result<()> {
-    let Packaged { series, suite, package } = packaged;
-    eprintln!("fetching kernel {series} from Debian's suite {suite}, once:");
-    let parent = dir.parent().context("the cache has no parent directory")?;
-    fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
-    let work = tempfile::tempdir_in(parent).context("cannot make a directory for the download")?;
-    let _apt = sh.push_env("APT_CONFIG", private_apt(work.path(), mirror, suite)?);
-    let _there = sh.push_dir(work.path());
-
-    cmd!(sh, "apt-get --quiet=2 update").run()?;
-    let mut wanted = vec![package.clone()];
-    let mut fetched: Vec<String> = Vec::new();
-    while let Some(package) = wanted.pop() {
-        let depends = cmd!(sh, "apt-cache depends --important {package}").quiet().read()?;
-        let parts = depends.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
-        let parts = parts.filter(|name| {
-            ["linux-image-", "linux-binary-", "linux-modules-"]
-                .iter()
-                .any(|part| name.starts_with(part))
-        });
-        wanted.extend(parts.filter(|name| !fetched.iter().any(|f| f == name)).map(str::to_owned));
-        cmd!(sh, "apt-get --quiet=2 download {package}").run()?;
-        fetched.push(package);
+impl Kernel {
+    /// Holds the files that will be booted against the checksums that were taken when the kernel was
+    /// fetched. A kernel from elsewhere has none.
+    pub fn verify(&self, sh: &Shell, used: &[PathBuf]) -> anyhow::Result<()> {
+        let Some(dir) = &self.cached else { return Ok(()) };
+        let sums = fs::read_to_string(dir.join(SUMS)).with_context(|| damaged(dir))?;
+        let is_used = |line: &&str| {
+            let file = line.split_once("  ").map(|(_, file)| dir.join(file));
+            file.is_some_and(|file| file == self.image || used.contains(&file))
+        };
+        let lines: Vec<_> = sums.lines().filter(is_used).collect();
+        ensure!(lines.len() == used.len() + 1, "{}: a file has no checksum", damaged(dir));
+        let _there = sh.push_dir(dir);
+        cmd!(sh, "sha256sum --check --strict --quiet -")
+            .stdin(lines.join("\n") + "\n")
+            .quiet()
+            .ignore_stderr()
+            .run()
+            .with_context(|| damaged(dir))
     }
-    for package in
-        sh.read_dir(work.path())?.iter().filter(|p| p.extension().is_some_and(|e| e == "deb"))
-    {
-        cmd!(sh, "dpkg-deb --extract {package} kernel").quiet().run()?;
-    }
-    let kernel = work.path().join("kernel");
-    unpacked(&kernel).context("the packages hold no kernel")?;
-    // A rename is all or nothing: whoever finds the directory finds a whole kernel.
-    fs::rename(&kernel, dir).with_context(|| format!("cannot move the kernel to {}", dir.display()))
 }
 
-/// Writes a configuration that gives apt its own lists, cache and status below `dir`, and one suite
-/// of one mirror; returns its path.
-fn private_apt(dir: &Path, mirror: &str, suite: &str) -> anyhow::Result<PathBuf> {
-    let keys = "/usr/share/keyrings/debian-archive-keyring.gpg";
-    ensure!(
-        Path::new(keys).exists(),
-        "{keys} is missing, by which packages are verified. \
-         Install it: sudo apt-get install debian-archive-keyring"
-    );
-    for name in ["lists/partial", "cache/archives/partial"] {
-        fs::create_dir_all(dir.join(name)).with_context(|| format!("cannot make {name}"))?;
-    }
-    fs::write(dir.join("status"), "")?;
-    fs::write(dir.join("sources.list"), format!("deb [signed-by={keys}] {mirror} {suite} main\n"))?;
-    let here = dir.display();
-    // The sandbox's user: as root, apt would hand the download to a user who cannot write here.
-    let configuration = format!(
-        "Dir::Etc::SourceList \"{here}/sources.list\";\n\
-         Dir::Etc::SourceParts \"/dev/null\";\n\
-         Dir::State \"{here}\";\n\
-         Dir::State::Lists \"{here}/lists\";\n\
-         Dir::State::status \"{here}/status\";\n\
-         Dir::Cache \"{here}/cache\";\n\
-         Acquire::Languages \"none\";\n\
-         APT::Sandbox::User \"root\";\n"
-    );
-    let path = dir.join("apt.conf");
-    fs::write(&path, configuration).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(path)
-}
-
-/// The kernel in a directory of unpacked packages: one vmlinuz, one directory of modules.
-fn unpacked(dir: &Path) -> anyhow::Result<Kernel> {
+/// What a directory of unpacked packages holds: the path of one vmlinuz, and of its modules.
+pub fn unpacked(dir: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
     let modules = ["lib/modules", "usr/lib/modules"].iter().find_map(|m| only_entry(&dir.join(m)));
     let modules = modules.with_context(|| format!("no modules below {}", dir.display()))?;
     let release = modules.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let images = [dir.join("boot").join(format!("vmlinuz-{release}")), modules.join("vmlinuz")];
     match images.into_iter().find(|image| image.is_file()) {
-        Some(image) => Ok(Kernel { image, modules: Some(modules) }),
+        Some(image) => Ok((image, modules)),
         None => bail!("no vmlinuz of {release} below {}", dir.display()),
     }
 }
@@ -211,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_matrix_names_the_default() {
-        assert!(matrix().unwrap().kernel.iter().any(|k| k.series == DEFAULT));
+        assert!(matrix().unwrap().iter().any(|k| k.series == DEFAULT));
     }
 
     #[test]
@@ -232,8 +221,8 @@ mod tests {
         make("one/boot/vmlinuz-6.12.9");
         make("one/lib/modules/6.12.9/modules.builtin");
         make("split/usr/lib/modules/7.2.1/vmlinuz");
-        assert!(unpacked(&dir.path().join("one")).unwrap().image.ends_with("boot/vmlinuz-6.12.9"));
-        assert!(unpacked(&dir.path().join("split")).unwrap().image.ends_with("7.2.1/vmlinuz"));
+        assert!(unpacked(&dir.path().join("one")).unwrap().0.ends_with("boot/vmlinuz-6.12.9"));
+        assert!(unpacked(&dir.path().join("split")).unwrap().0.ends_with("7.2.1/vmlinuz"));
         assert!(unpacked(dir.path()).is_err());
     }
 }

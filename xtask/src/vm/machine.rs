@@ -27,6 +27,26 @@ const COMMAND_LINE: &str = "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic c
 /// `__kmalloc`. Kernels do without that instruction.
 const EMULATED_CPU: &str = "qemu64,-cx16";
 
+/// What to start, and how.
+pub struct Launch<'a> {
+    /// The installed QEMU.
+    pub qemu: &'a Qemu,
+    /// The vmlinuz.
+    pub kernel: &'a Path,
+    /// The guest's root, as a cpio archive.
+    pub initramfs: &'a [u8],
+    /// Processors.
+    pub smp: u32,
+    /// With KVM, or emulated.
+    pub kvm: bool,
+    /// The guest's console is our terminal.
+    pub terminal: bool,
+    /// Stop before the first instruction, and listen for a debugger.
+    pub gdb: bool,
+    /// Show the command.
+    pub verbose: bool,
+}
+
 /// A running virtual machine. Dropping it kills QEMU and removes its directory.
 pub struct Machine {
     qemu: Child,
@@ -37,14 +57,9 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Starts QEMU with this kernel and initramfs.
-    pub fn start(
-        qemu: &Qemu,
-        kernel: &Path,
-        initramfs: &[u8],
-        smp: u32,
-        kvm: bool,
-    ) -> anyhow::Result<Machine> {
+    /// Starts QEMU.
+    pub fn start(launch: Launch<'_>) -> anyhow::Result<Machine> {
+        let Launch { qemu, kernel, initramfs, smp, kvm, terminal, gdb, verbose } = launch;
         let dir = tempfile::Builder::new()
             .prefix("fuse-by-hand-")
             .tempdir()
@@ -66,20 +81,33 @@ impl Machine {
         } else {
             ["-accel", "tcg", "-cpu", EMULATED_CPU]
         });
-        command.arg("-kernel").arg(kernel).args([
-            "-initrd",
-            &path("initramfs"),
-            "-append",
-            COMMAND_LINE,
+        let kaslr = if gdb { " nokaslr" } else { "" };
+        command.arg("-kernel").arg(kernel).args(["-initrd", &path("initramfs")]);
+        command.args(["-append", &format!("{COMMAND_LINE}{kaslr}")]);
+        command.args([
+            "-chardev",
+            &match terminal {
+                true => "stdio,id=console,signal=off".to_owned(),
+                false => format!("file,id=console,path={}", path("console")),
+            },
         ]);
-        command.args(["-chardev", &format!("file,id=console,path={}", path("console"))]);
         command.args(["-serial", "chardev:console", "-device", "virtio-serial-pci"]);
+        if gdb {
+            command.args(["-s", "-S"]);
+            eprintln!("waiting for a debugger: gdb -ex 'target remote :1234' (then: continue)");
+        }
         for port in [RESULTS_PORT, FILES_PORT] {
             command.args(["-chardev", &format!("socket,id={port},path={}", path(port))]);
             command.args(["-device", &format!("virtserialport,chardev={port},name={port}")]);
         }
         let errors = fs::File::create(path("qemu-errors"))?;
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
+        if !terminal {
+            command.stdin(Stdio::null()).stdout(Stdio::null());
+        }
+        command.stderr(errors);
+        if verbose {
+            eprintln!("$ {command:?}");
+        }
         // SAFETY: between fork and exec the closure makes one system call, prctl(2), which is
         // async-signal-safe, and touches no memory of ours.
         unsafe {
@@ -168,11 +196,16 @@ impl Machine {
         anyhow!("the VM is gone (QEMU: {status})\n{}{}", said, self.console_tail())
     }
 
+    /// All that the guest's kernel (or pid 1) printed.
+    pub fn console(&self) -> String {
+        let console = fs::read(self.dir.path().join("console")).unwrap_or_default();
+        String::from_utf8_lossy(&console).into_owned()
+    }
+
     /// What the guest's kernel (or pid 1) printed last: from the first sign of trouble on, if any.
     pub fn console_tail(&self) -> String {
         const LINES: usize = 30;
-        let console = fs::read(self.dir.path().join("console")).unwrap_or_default();
-        let console = String::from_utf8_lossy(&console);
+        let console = self.console();
         let lines: Vec<_> = console.lines().filter(|line| !line.trim().is_empty()).collect();
         let trouble =
             |line: &&str| ["Kernel panic", "BUG:", "Oops"].iter().any(|word| line.contains(word));

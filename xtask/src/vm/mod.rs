@@ -1,5 +1,6 @@
 //! A virtual machine with a real kernel: chosen, packed, booted, listened to.
 
+pub mod download;
 pub mod guest;
 pub mod initramfs;
 pub mod kernel;
@@ -18,13 +19,14 @@ use xshell::Shell;
 use crate::vm::guest::{Programs, Tests};
 use crate::vm::initramfs::Initramfs;
 use crate::vm::kernel::Kernel;
-use crate::vm::machine::Machine;
+use crate::vm::machine::{Launch, Machine};
 use crate::vm::qemu::{Accel, Qemu};
 
 /// What every command that boots a VM can be told.
 #[derive(clap::Args, Debug, Clone)]
 pub struct Options {
-    /// The kernel: a series from vm/kernels.toml, or the path of a vmlinuz.
+    /// The kernel: a series from vm/kernels.toml (5.10, 6.1, 6.12, newest), `all` of them, or the
+    /// path of a vmlinuz.
     #[arg(long, value_name = "SERIES|PATH", default_value = kernel::DEFAULT)]
     pub kernel: String,
     /// The modules of a kernel given by its path: a directory like /lib/modules/RELEASE.
@@ -39,6 +41,12 @@ pub struct Options {
     /// Deadline of each test or program in the guest, in seconds.
     #[arg(long, default_value_t = 20)]
     pub timeout: u64,
+    /// Wait for a debugger before the guest's first instruction.
+    #[arg(long)]
+    pub gdb: bool,
+    /// Show QEMU's command, and the guest's console at the end.
+    #[arg(short, long)]
+    pub verbose: bool,
 }
 
 impl Default for Options {
@@ -49,6 +57,8 @@ impl Default for Options {
             accel: Accel::Auto,
             smp: 1,
             timeout: 20,
+            gdb: false,
+            verbose: false,
         }
     }
 }
@@ -60,10 +70,11 @@ pub struct Guest {
     pub banner: String,
 }
 
-/// What a guest needs, found or built: QEMU, a kernel and the programs.
+/// What a guest needs, found or built: QEMU, one kernel or several, and the programs.
 pub struct Parts {
     qemu: Qemu,
-    kernel: Kernel,
+    /// At least one.
+    pub kernels: Vec<Kernel>,
     /// What will be in the guest.
     pub programs: Programs,
 }
@@ -71,15 +82,34 @@ pub struct Parts {
 /// Gets ready all that a boot needs, and says on stderr what takes long.
 pub fn prepare(sh: &Shell, options: &Options, tests: Tests) -> anyhow::Result<Parts> {
     let qemu = qemu::find_or_install(sh)?;
-    let kernel = kernel::choose(sh, &options.kernel, options.modules.as_deref())?;
+    let kernels = kernel::choose(sh, &options.kernel, options.modules.as_deref())?;
     let programs = guest::build(sh, tests)?;
-    Ok(Parts { qemu, kernel, programs })
+    Ok(Parts { qemu, kernels, programs })
+}
+
+/// The one kernel that a command wants which does not run several side by side.
+pub fn only_kernel(parts: &Parts) -> anyhow::Result<&Kernel> {
+    match &parts.kernels[..] {
+        [kernel] => Ok(kernel),
+        several => {
+            bail!("this takes one kernel, not {}: give --kernel 6.12, for example", several.len())
+        }
+    }
 }
 
 /// Boots a guest that will do `work`, and waits for its hello.
-pub fn boot(sh: &Shell, parts: &Parts, options: &Options, work: Work) -> anyhow::Result<Guest> {
-    let Parts { qemu, kernel, programs } = parts;
+pub fn boot(
+    sh: &Shell,
+    parts: &Parts,
+    kernel: &Kernel,
+    options: &Options,
+    work: Work,
+) -> anyhow::Result<Guest> {
+    let Parts { qemu, programs, .. } = parts;
     let modules = modules::needed(sh, kernel)?;
+    let files: Vec<_> = modules.iter().map(|module| module.file.clone()).collect();
+    kernel.verify(sh, &files)?;
+    let terminal = work == Work::Shell;
     let job = Job { modules: modules.iter().map(|module| module.path.clone()).collect(), work };
 
     let mut initramfs = Initramfs::default();
@@ -93,8 +123,22 @@ pub fn boot(sh: &Shell, parts: &Parts, options: &Options, work: Work) -> anyhow:
 
     let attempt = |kvm| -> anyhow::Result<Guest> {
         let start = Instant::now();
-        let mut machine = Machine::start(qemu, &kernel.image, &initramfs, options.smp, kvm)?;
-        let patience = if kvm { Duration::from_secs(10) } else { Duration::from_secs(120) };
+        let launch = Launch {
+            qemu,
+            kernel: &kernel.image,
+            initramfs: &initramfs,
+            smp: options.smp,
+            kvm,
+            terminal,
+            gdb: options.gdb,
+            verbose: options.verbose,
+        };
+        let mut machine = Machine::start(launch)?;
+        let patience = match (options.gdb, kvm) {
+            (true, _) => Duration::from_secs(24 * 3600),
+            (false, true) => Duration::from_secs(10),
+            (false, false) => Duration::from_secs(120),
+        };
         match machine.next(patience)? {
             Some(Record::Hello { release, fuse }) => {
                 let how = if kvm { "KVM" } else { "emulated" };

@@ -18,6 +18,8 @@ pub struct Module {
     pub path: String,
     /// The module itself, uncompressed.
     pub content: Vec<u8>,
+    /// The file that it was read from.
+    pub file: PathBuf,
 }
 
 /// The modules for a guest with this kernel, each after those that it depends on.
@@ -62,7 +64,7 @@ fn add(
     for dependency in depends(&content) {
         add(sh, &dependency, files, loaded, order)?;
     }
-    order.push(Module { path: format!("/modules/{name}.ko"), content });
+    order.push(Module { path: format!("/modules/{name}.ko"), content, file: file.clone() });
     Ok(())
 }
 
@@ -121,6 +123,11 @@ mod tests {
         format!("\x7fELF…\0license=GPL\0depends={depends}\0retpoline=Y\0").into_bytes()
     }
 
+    fn kernel(modules: &Path) -> Kernel {
+        let modules = Some(modules.to_owned());
+        Kernel { name: "test".into(), gates: true, image: "vmlinuz".into(), modules, cached: None }
+    }
+
     #[test]
     fn a_module_comes_after_what_it_depends_on() {
         let dir = tempfile::tempdir().unwrap();
@@ -130,7 +137,7 @@ mod tests {
         write("virtio-pci.ko", &module("virtio,virtio_ring"));
         write("virtio_console.ko", &module("virtio-ring,virtio"));
         write("modules.builtin", b"kernel/fs/fuse/fuse.ko\n");
-        let kernel = Kernel { image: "vmlinuz".into(), modules: Some(dir.path().into()) };
+        let kernel = kernel(dir.path());
         let order: Vec<_> =
             needed(&Shell::new().unwrap(), &kernel).unwrap().into_iter().map(|m| m.path).collect();
         let name = |n: &str| format!("/modules/{n}.ko");
@@ -142,7 +149,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("modules.builtin"), "virtio_pci.ko\nvirtio_console.ko\n")
             .unwrap();
-        let kernel = Kernel { image: "vmlinuz".into(), modules: Some(dir.path().into()) };
+        let kernel = kernel(dir.path());
         let error = needed(&Shell::new().unwrap(), &kernel).err().unwrap().to_string();
         assert!(error.contains("for the module fuse."), "{error}");
     }

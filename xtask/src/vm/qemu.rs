@@ -61,14 +61,25 @@ pub fn find_or_install(sh: &Shell) -> anyhow::Result<Qemu> {
             .run()
             .context("cannot install QEMU. Try it by hand: apt-get install qemu-system-x86")?;
     }
-    let version = version(sh).with_context(|| format!("{PROGRAM} --version tells no version"))?;
-    let host = cmd!(sh, "uname -r").quiet().read()?;
-    let verdict = cache_dir()?.join("kvm").join(format!("qemu-{version}-on-{host}"));
-    Ok(Qemu { version, verdict })
+    found(sh)?.with_context(|| format!("{PROGRAM} --version tells no version"))
 }
 
+fn found(sh: &Shell) -> anyhow::Result<Option<Qemu>> {
+    let Some(version) = version(sh) else { return Ok(None) };
+    let host = cmd!(sh, "uname -r").quiet().read()?;
+    let verdict = cache_dir()?.join("kvm").join(format!("qemu-{version}-on-{host}"));
+    Ok(Some(Qemu { version, verdict }))
+}
+
+/// Has a guest booted with KVM here? `None`: nobody has tried.
+pub fn remembered_kvm(sh: &Shell) -> Option<bool> {
+    found(sh).ok()??.remembered()
+}
+
+/// The installed version, if there is one.
+///
 /// `QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)` is `7.2.22`.
-fn version(sh: &Shell) -> Option<String> {
+pub fn version(sh: &Shell) -> Option<String> {
     let text = cmd!(sh, "{PROGRAM} --version").quiet().ignore_stderr().read().ok()?;
     let version = text.lines().next()?.split(' ').nth(3)?;
     Some(version.to_owned())
@@ -83,11 +94,19 @@ impl Qemu {
             (Accel::Tcg, _) | (Accel::Auto, Err(_)) => Ok(Choice::Emulated),
             (Accel::Kvm, Err(error)) => Err(error).context("cannot use KVM: cannot open /dev/kvm"),
             (Accel::Kvm, Ok(_)) => Ok(Choice::Kvm),
-            (Accel::Auto, Ok(_)) => Ok(match fs::read_to_string(&self.verdict).as_deref() {
-                Ok("works\n") => Choice::Kvm,
-                Ok("fails\n") => Choice::Emulated,
-                _ => Choice::TryKvm,
+            (Accel::Auto, Ok(_)) => Ok(match self.remembered() {
+                Some(true) => Choice::Kvm,
+                Some(false) => Choice::Emulated,
+                None => Choice::TryKvm,
             }),
+        }
+    }
+
+    fn remembered(&self) -> Option<bool> {
+        match fs::read_to_string(&self.verdict).as_deref() {
+            Ok("works\n") => Some(true),
+            Ok("fails\n") => Some(false),
+            _ => None,
         }
     }
 

@@ -19,6 +19,8 @@ pub enum End {
 /// A run being told, in the manner of `cargo test`.
 pub struct Report<W> {
     out: W,
+    /// Print what a test prints as it comes.
+    nocapture: bool,
     planned: Option<usize>,
     running: Option<String>,
     output: String,
@@ -35,9 +37,10 @@ struct Failure {
 
 impl<W: Write> Report<W> {
     /// A report that prints to `out`.
-    pub fn new(out: W) -> Report<W> {
+    pub fn new(out: W, nocapture: bool) -> Report<W> {
         Report {
             out,
+            nocapture,
             planned: None,
             running: None,
             output: String::new(),
@@ -63,6 +66,10 @@ impl<W: Write> Report<W> {
                 self.out.flush()?;
                 self.output.clear();
                 self.running = Some(test);
+            }
+            Record::Output { text } if self.nocapture => {
+                write!(self.out, "{text}")?;
+                self.out.flush()?;
             }
             Record::Output { text } => self.output.push_str(&text),
             Record::End { test, verdict, seconds } => {

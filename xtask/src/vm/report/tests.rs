@@ -17,7 +17,7 @@ fn ended(test: &str, verdict: Verdict) -> Record {
 /// What is printed for a stream that ends with the guest gone, and the outcome.
 fn told(records: Vec<Record>) -> (String, anyhow::Result<Outcome>) {
     let mut text = Vec::new();
-    let mut report = Report::new(&mut text);
+    let mut report = Report::new(&mut text, false);
     let taken: anyhow::Result<()> = records.into_iter().try_for_each(|record| report.take(record));
     let end = End::Gone("  console | Kernel panic\n".into());
     let outcome = taken.and_then(|()| report.conclude(end, Duration::from_millis(1500)));
