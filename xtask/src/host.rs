@@ -74,6 +74,7 @@ fn one(
         .arg(&programs.tests)
         .args(["--exact", name, "--include-ignored", "--nocapture", "--test-threads=1"])
         .env("PATH", path)
+        .env("RUST_BACKTRACE", "0")
         .env("TMPDIR", dir.path())
         .env("STEP_BIN_DIR", programs.dir())
         .env("INSTA_WORKSPACE_ROOT", steps::workspace_root())

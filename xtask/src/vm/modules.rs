@@ -28,15 +28,20 @@ pub fn needed(sh: &Shell, kernel: &Kernel) -> anyhow::Result<Vec<Module>> {
     let Some(dir) = &kernel.modules else { return Ok(Vec::new()) };
     let mut files = HashMap::new();
     collect(dir, &mut files)?;
-    let builtin = fs::read_to_string(dir.join("modules.builtin")).unwrap_or_default();
-    let builtin: Vec<_> = builtin.lines().map(|line| name_of(Path::new(line))).collect();
+    // Debian's packages from 7.2 on come without that list: then what is no file is taken to be built
+    // in, and a guest that lacks it says so on its console.
+    let builtin = fs::read_to_string(dir.join("modules.builtin")).ok();
+    let is_builtin = |name: &str| {
+        let lists_it = |list: &String| list.lines().any(|line| name_of(Path::new(line)) == name);
+        builtin.as_ref().is_none_or(lists_it)
+    };
 
     let mut loaded = Vec::new();
     let mut order = Vec::new();
     for name in WANTED {
         if files.contains_key(name) {
             add(sh, name, &files, &mut loaded, &mut order)?;
-        } else if !builtin.iter().any(|b| b == name) {
+        } else if !is_builtin(name) {
             bail!(
                 "{} has neither a file nor an entry in modules.builtin for the module {name}.\n\
                  Give the directory of modules that belongs to the kernel: --modules DIR",
