@@ -3,17 +3,23 @@
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::sync::mpsc::channel;
+use std::thread;
 
 use kernel_tests::is_mounted;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::stat;
+use nix::unistd::gettid;
+use step01_device::{Device, Mount};
 
+use crate::recorded::{assert_recorded, books_dir, waits};
 use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout};
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn shows_the_first_message_and_answers_it() {
-    let dir = fresh_dir("mnt");
+    let dir = books_dir();
     let output = output(program("step01-device").arg("--trace").arg(&dir));
     let (shown, trace) = (stdout(&output), stderr(&output));
     assert!(output.status.success(), "{trace}");
@@ -26,6 +32,44 @@ fn shows_the_first_message_and_answers_it() {
     assert!(last.contains("10 00 00 00 b9 ff ff ff ┊ 02 00 00 00 00 00 00 00"), "{shown}");
     assert!(trace.contains("write(/dev/fuse, …, 16) = 16"), "{trace}");
     assert!(!is_mounted(&dir).unwrap());
+    assert_recorded("step01__output", &shown);
+    assert_recorded("step01__trace", &trace);
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn a_client_waits_for_as_long_as_nobody_answers() {
+    let dir = books_dir();
+    let device = Device::open().unwrap();
+    let mount = Mount::new(&device, &dir, "nobody", &[]).unwrap();
+    let (sender, receiver) = channel();
+    let client = thread::spawn(move || {
+        sender.send(gettid()).unwrap();
+        stat(&dir)
+    });
+    let waits = waits(receiver.recv().unwrap());
+    drop(mount);
+    let errno = client.join().unwrap().unwrap_err();
+    let told =
+        format!("stat(\"/tmp/m\") waits in {waits}\nafter umount: stat(\"/tmp/m\") = {errno}\n");
+    assert_recorded("step01__hang", &told);
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn a_read_with_too_little_room_gets_einval_for_ever() {
+    let device = Device::open().unwrap();
+    let _mount = Mount::new(&device, &fresh_dir("mnt"), "small", &[]).unwrap();
+    let mut told = String::new();
+    for room in [4096, 4096, 8191, 8192] {
+        let outcome = match device.read_message(&mut vec![0; room]) {
+            Ok(message) => format!("{} bytes", message.len()),
+            Err(fault) => fault.to_string(),
+        };
+        told += &format!("room for {room}: {outcome}\n");
+    }
+    assert_eq!(told.matches("Invalid argument").count(), 3, "{told}");
+    assert_recorded("step01__room", &told);
 }
 
 /// Runs step 01 where it cannot work; returns what it says.

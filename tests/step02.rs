@@ -2,12 +2,13 @@
 
 use kernel_tests::is_mounted;
 
-use crate::visitor::{fresh_dir, output, program, stderr, stdout};
+use crate::recorded::{assert_recorded, books_dir};
+use crate::visitor::{output, program, stderr, stdout};
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn names_every_field_of_init() {
-    let dir = fresh_dir("mnt");
+    let dir = books_dir();
     let output = output(program("step02-wire").arg("--trace=stable").arg(&dir));
     let shown = stdout(&output);
     assert!(output.status.success(), "{}", stderr(&output));
@@ -17,5 +18,6 @@ fn names_every_field_of_init() {
         assert!(shown.contains(field), "no {field} in:\n{shown}");
     }
     assert!(stderr(&output).contains("→ #1 INIT("), "{}", stderr(&output));
+    assert_recorded("step02__output", &shown);
     assert!(!is_mounted(&dir).unwrap());
 }

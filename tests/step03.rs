@@ -16,13 +16,14 @@ use step02_wire::abi::{Attr, AttrOut, EntryOut, InitFlags, InitOut, OpenOut, Ope
 use step02_wire::{Operation, decode, encode};
 use step03_handshake::{Outcome, Wishes, negotiate};
 
+use crate::recorded::{assert_recorded, books_dir};
 use crate::visitor::{fresh_dir, program};
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn agrees_and_shows_the_next_question() {
-    let dir = fresh_dir("mnt");
-    let log = dir.with_file_name("log");
+    let dir = books_dir();
+    let log = fresh_dir("log").join("stdout");
     let mut command = program("step03-handshake");
     command.arg(&dir).stdout(File::create(&log).unwrap());
     let mut server = Server::start(command, &dir).unwrap();
@@ -36,6 +37,7 @@ fn agrees_and_shows_the_next_question() {
         "{shown}"
     );
     assert!(!is_mounted(&dir).unwrap());
+    assert_recorded("step03__output", &shown);
 }
 
 #[test]
@@ -118,16 +120,17 @@ fn size_of_a_read(dir: &Path, answer: impl Fn(u32, InitOut) -> InitOut) -> u32 {
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
-fn a_read_is_as_large_as_agreed() {
-    assert_eq!(size_of_a_read(&fresh_dir("mnt"), |_, ours| ours), ASKED);
-}
-
-#[test]
-#[ignore = "needs a kernel: cargo xtask vm-test"]
 fn an_echoed_max_pages_cuts_every_read_to_one_page() {
-    let size = size_of_a_read(&fresh_dir("mnt"), |offered, ours| {
+    let agreed = size_of_a_read(&fresh_dir("agreed"), |_, ours| ours);
+    let echoed = size_of_a_read(&fresh_dir("echoed"), |offered, ours| {
         assert_ne!(offered & MAX_PAGES, 0, "this kernel is older than 7.28: it has no such trap");
         InitOut { flags: ours.flags | InitFlags::from_bits_retain(MAX_PAGES), ..ours }
     });
-    assert_eq!(size, 4096);
+    assert_eq!((agreed, echoed), (ASKED, 4096));
+    let told = format!(
+        "read(fd, buffer, {ASKED})\n\
+         as agreed:            READ of {agreed} bytes\n\
+         MAX_PAGES echoed too: READ of {echoed} bytes"
+    );
+    insta::assert_snapshot!("max_pages", told);
 }

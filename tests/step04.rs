@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::mpsc::channel;
 use std::thread;
 
 use kernel_tests::{Server, is_mounted};
@@ -11,9 +12,14 @@ use nix::fcntl::{FallocateFlags, fallocate};
 use nix::libc;
 use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::stat;
 use nix::sys::statvfs::statvfs;
-use nix::unistd::{AccessFlags, access};
+use nix::unistd::{AccessFlags, access, gettid};
+use step01_device::{BUFFER_SIZE, Device, Mount};
+use step02_wire::{Numbering, Trace};
+use step03_handshake::{TracedDevice, Wishes, handshake};
 
+use crate::recorded::{assert_recorded, books_dir, waits};
 use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout, visit};
 
 const HELLO: &str = "Hello from user space!\n";
@@ -54,6 +60,7 @@ fn the_conversation_of_a_visit() {
     // Each kernel offers what it has. What we agree on is the same for all.
     assert!(init[0].starts_with("→ #1 INIT(version 7."), "{trace}");
     insta::assert_snapshot!("agreement", init[1]);
+    assert_recorded("step04__init", &init.join("\n"));
     insta::assert_snapshot!("visit", visit.join("\n"));
 }
 
@@ -158,6 +165,33 @@ fn ctrl_c_ends_it_even_with_a_client_inside() {
     assert!(!is_mounted(&dir).unwrap());
     let after = file.metadata();
     assert!(after.is_ok() || errno(after) == Some(libc::ENOTCONN), "no call may hang");
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn a_getattr_without_an_answer_hangs_its_client() {
+    let dir = books_dir();
+    let device = Device::open().unwrap();
+    let mount = Mount::new(&device, &dir, "mute", &[]).unwrap();
+    let (sender, receiver) = channel();
+    let client = thread::spawn(move || {
+        sender.send(gettid()).unwrap();
+        stat(&dir)
+    });
+
+    let device = TracedDevice::new(device, Some(Numbering::Arrival));
+    let mut buffer = vec![0; BUFFER_SIZE];
+    handshake(&device, &mut buffer, &Wishes::default()).unwrap();
+    // Read, and not answered.
+    let request = device.read_message(&mut buffer).unwrap();
+    let asked = Trace::new(Numbering::Arrival).request(request);
+    let waits = waits(receiver.recv().unwrap());
+    drop(mount);
+    let errno = client.join().unwrap().unwrap_err();
+    assert_recorded(
+        "hang",
+        &format!("{asked}\nstat(\"/tmp/m\") waits in {waits}\nafter umount: {errno}"),
+    );
 }
 
 #[test]

@@ -9,18 +9,20 @@ use vm_init::{OUT_DIR, WORKSPACE_DIR};
 use crate::{steps, vm};
 
 /// insta in the guest: where the snapshots are, and where to put new ones.
-pub fn environment(accept: bool) -> Vec<(String, String)> {
+pub fn environment(accept: bool, is_in_the_matrix: bool) -> Vec<(String, String)> {
     let update = if std::env::var_os("CI").is_some() && !accept { "no" } else { "new" };
-    [
+    // Recordings that differ between kernels are kept for those of vm/kernels.toml.
+    let recorded = is_in_the_matrix.then_some(("RECORDED_KERNEL", "1"));
+    let always = [
         ("INSTA_WORKSPACE_ROOT", WORKSPACE_DIR),
         ("INSTA_PENDING_DIR", OUT_DIR),
         ("INSTA_UPDATE", update),
         // A test with several snapshots goes on after the first that differs.
         ("INSTA_FORCE_PASS", if accept { "1" } else { "0" }),
         ("RUST_BACKTRACE", "0"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into()
+    ];
+    let all = always.into_iter().chain(recorded);
+    all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Puts the snapshots that differ (a cpio archive) beside the recorded ones, or in their place.

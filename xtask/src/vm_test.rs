@@ -89,7 +89,7 @@ fn run(
         filters: arguments.filters.clone(),
         exact: arguments.exact,
         timeout: options.timeout,
-        environment: snapshots::environment(arguments.accept),
+        environment: snapshots::environment(arguments.accept, kernel.cached.is_some()),
     };
     let start = Instant::now();
     let mut guest = vm::boot(&Shell::new()?, parts, kernel, options, work)?;

@@ -1,0 +1,46 @@
+//! Outputs that the book shows: recorded once for each kernel, and compared ever after.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::unistd::Pid;
+
+/// /tmp/m, where the book mounts: for outputs that it shows.
+pub fn books_dir() -> PathBuf {
+    fs::create_dir_all("/tmp/m").unwrap_or_else(|e| panic!("cannot make /tmp/m: {e}"));
+    "/tmp/m".into()
+}
+
+/// Compares a text with what was recorded on a kernel of the same series: for what differs between
+/// kernels. Of a kernel that is not in vm/kernels.toml nothing was recorded, and that is said.
+pub fn assert_recorded(name: &str, text: &str) {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let series = release.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+    if env::var_os("RECORDED_KERNEL").is_none() {
+        println!("not compared, since no recordings are kept for kernel {series}:\n{text}");
+        return;
+    }
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_suffix(series);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.bind(|| insta::assert_snapshot!(format!("kernel__{name}"), text));
+}
+
+/// What a thread of this process waits for in the kernel, innermost function first, once it waits
+/// for a FUSE server: `request_wait_answer ← …`.
+pub fn waits(thread: Pid) -> String {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let stack = fs::read_to_string(format!("/proc/self/task/{thread}/stack")).unwrap();
+        let functions = stack.lines().filter_map(|line| line.split(' ').nth(1)?.split('+').next());
+        let functions: Vec<_> = functions.take_while(|f| !f.contains("do_sys")).collect();
+        if functions.iter().any(|function| function.contains("fuse")) {
+            return functions.join(" ← ");
+        }
+        assert!(Instant::now() < deadline, "it never waits for FUSE: {functions:?}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
