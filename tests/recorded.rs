@@ -34,10 +34,14 @@ pub fn assert_recorded(name: &str, text: &str) {
 pub fn waits(thread: Pid) -> String {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
-        let stack = fs::read_to_string(format!("/proc/self/task/{thread}/stack")).unwrap();
+        let read =
+            |file: &str| fs::read_to_string(format!("/proc/self/task/{thread}/{file}")).unwrap();
+        let (status, stack) = (read("status"), read("stack"));
         let functions = stack.lines().filter_map(|line| line.split(' ').nth(1)?.split('+').next());
         let functions: Vec<_> = functions.take_while(|f| !f.contains("do_sys")).collect();
-        if functions.iter().any(|function| function.contains("fuse")) {
+        // Asleep, and not on its way.
+        let sleeps = status.lines().any(|line| line.starts_with("State:") && !line.contains('R'));
+        if sleeps && functions.iter().any(|function| function.contains("fuse")) {
             return functions.join(" ← ");
         }
         assert!(Instant::now() < deadline, "it never waits for FUSE: {functions:?}");

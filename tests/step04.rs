@@ -189,7 +189,7 @@ fn a_getattr_without_an_answer_hangs_its_client() {
     drop(mount);
     let errno = client.join().unwrap().unwrap_err();
     assert_recorded(
-        "hang",
+        "step04__hang",
         &format!("{asked}\nstat(\"/tmp/m\") waits in {waits}\nafter umount: {errno}"),
     );
 }
