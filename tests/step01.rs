@@ -13,13 +13,14 @@ use nix::sys::stat::stat;
 use nix::unistd::gettid;
 use step01_device::{Device, Mount};
 
-use crate::recorded::{assert_recorded, books_dir, waits};
+use crate::recorded::{assert_recorded, books_dir, in_a_process_namespace, waits};
 use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout};
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn shows_the_first_message_and_answers_it() {
     let dir = books_dir();
+    in_a_process_namespace();
     let output = output(program("step01-device").arg("--trace").arg(&dir));
     let (shown, trace) = (stdout(&output), stderr(&output));
     assert!(output.status.success(), "{trace}");

@@ -1,18 +1,15 @@
 //! Step 02: the same message, every byte with its name.
 
 use kernel_tests::is_mounted;
-use nix::sched::{CloneFlags, unshare};
 
-use crate::recorded::{assert_recorded, books_dir};
+use crate::recorded::{assert_recorded, books_dir, in_a_process_namespace};
 use crate::visitor::{output, program, stderr, stdout};
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn names_every_field_of_init() {
     let dir = books_dir();
-    // INIT tells on whose behalf the kernel asks: nobody's up to 6.12, the mounting process's on 7.2.
-    // In a namespace of its own that is process 1, each time.
-    unshare(CloneFlags::CLONE_NEWPID).unwrap();
+    in_a_process_namespace();
     let output = output(program("step02-wire").arg("--trace=stable").arg(&dir));
     let shown = stdout(&output);
     assert!(output.status.success(), "{}", stderr(&output));
