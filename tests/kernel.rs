@@ -3,6 +3,7 @@
 //! Every test here has `#[ignore = "needs a kernel: cargo xtask vm-test"]`. That keeps it out of a
 //! plain `cargo test`, which says so; `cargo xtask vm-test` runs them all.
 
+mod book;
 mod recorded;
 mod step01;
 mod step02;

@@ -21,11 +21,16 @@ pub fn in_a_process_namespace() {
     unshare(CloneFlags::CLONE_NEWPID).unwrap();
 }
 
+/// The series of the running kernel: `6.12`.
+pub fn series() -> String {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    release.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
+}
+
 /// Compares a text with what was recorded on a kernel of the same series: for what differs between
 /// kernels. Of a kernel that is not in vm/kernels.toml nothing was recorded, and that is said.
 pub fn assert_recorded(name: &str, text: &str) {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let series = release.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+    let series = series();
     if env::var_os("RECORDED_KERNEL").is_none() {
         println!("not compared, since no recordings are kept for kernel {series}:\n{text}");
         return;

@@ -39,10 +39,12 @@ impl Device {
     ///
     /// The kernel never splits a request over two reads and never puts two into one. `buffer` must
     /// have room for the largest possible: [`BUFFER_SIZE`] bytes always do.
+    // ANCHOR: read
     pub fn read_message<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], ReadFault> {
         let length = nix::unistd::read(&self.0, buffer)?;
         Ok(&buffer[..length])
     }
+    // ANCHOR_END: read
 
     /// Gives the kernel one whole message, in one `write(2)`. It takes all of it or nothing.
     ///
@@ -86,10 +88,11 @@ pub enum ReadFault {
     Fatal(io::Error),
 }
 
+// ANCHOR: faults
 impl From<Errno> for ReadFault {
     fn from(errno: Errno) -> ReadFault {
         match errno {
-            // ENOENT: the request at the head of the queue was interrupted before we got it.
+            // ENOENT: the request vanished while it was being copied to us.
             // EINTR: a signal woke us. EAGAIN: the device is non-blocking, and its queue empty.
             Errno::ENOENT | Errno::EINTR | Errno::EAGAIN => ReadFault::Again,
             Errno::ENODEV => ReadFault::Unmounted,
@@ -97,6 +100,7 @@ impl From<Errno> for ReadFault {
         }
     }
 }
+// ANCHOR_END: faults
 
 impl fmt::Display for ReadFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

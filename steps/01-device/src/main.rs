@@ -72,6 +72,7 @@ fn main() -> anyhow::Result<()> {
 
 /// The answer «protocol error» to any request: 16 bytes of length, error and unique, each in the
 /// machine's own byte order.
+// ANCHOR: refusal
 fn refusal(request: &[u8]) -> Option<[u8; 16]> {
     let unique = request.get(8..16)?;
     let mut answer = [0; 16];
@@ -80,3 +81,4 @@ fn refusal(request: &[u8]) -> Option<[u8; 16]> {
     answer[8..16].copy_from_slice(unique);
     Some(answer)
 }
+// ANCHOR_END: refusal

@@ -51,6 +51,7 @@ impl Mount {
         extra: &[&str],
     ) -> Result<Mount, MountError> {
         let path = fit_mount_point(dir)?;
+        // ANCHOR: mount
         let mut options = format!(
             // What the kernel insists on: who answers, that the root is a directory (S_IFDIR, in
             // octal), and whose mount it is. Nobody else may enter, unless `allow_other` is given.
@@ -66,6 +67,7 @@ impl Mount {
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         mount(Some(source), &path, Some("fuse"), flags, Some(options.as_str()))
             .map_err(|errno| MountError { dir: path.clone(), why: why(errno) })?;
+        // ANCHOR_END: mount
 
         let device_number = listed(&path)?.map(|ours| ours.device_number).unwrap_or_default();
         Ok(Mount {
@@ -96,6 +98,7 @@ impl MountPoint {
     /// By now nobody will answer any request. MNT_FORCE therefore aborts the connection first:
     /// waiting clients get ECONNABORTED, and a read of the device gets ENODEV. MNT_DETACH takes the
     /// mount out of sight even while a client stands inside.
+    // ANCHOR: unmount
     pub(crate) fn unmount(&self) {
         let _one_at_a_time = self.unmounting.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_ours()
@@ -105,8 +108,10 @@ impl MountPoint {
             eprintln!("cannot unmount {path}: {}. Try: sudo umount -l {path}", errno.desc());
         }
     }
+    // ANCHOR_END: unmount
 
     /// Is what is mounted there ours? Somebody else may have unmounted us, and mounted theirs.
+    // ANCHOR: ours
     fn is_ours(&self) -> bool {
         let listed = mounted_on(&self.path).ok().flatten();
         if listed.is_none_or(|mounted| mounted.device_number != self.device_number) {
@@ -116,6 +121,7 @@ impl MountPoint {
         // be given again. If the mount is ours, it is dead: a call on it cannot wait for anybody.
         self.is_connected() || statvfs(&self.path) == Err(Errno::ENOTCONN)
     }
+    // ANCHOR_END: ours
 
     /// A poll of a device whose connection has ended reports an error (`fuse_dev_poll`).
     fn is_connected(&self) -> bool {

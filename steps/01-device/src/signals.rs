@@ -30,6 +30,7 @@ impl Signals {
     }
 
     /// Starts the thread that waits. The first signal unmounts; a second ends the process at once.
+    // ANCHOR: signals
     pub fn unmount(self, mount: &Mount) -> io::Result<()> {
         let point = Arc::clone(&mount.point);
         let wait = move || -> nix::Result<()> {
@@ -41,4 +42,5 @@ impl Signals {
         thread::Builder::new().name("signals".into()).spawn(wait)?;
         Ok(())
     }
+    // ANCHOR_END: signals
 }

@@ -51,6 +51,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next `count` bytes. Everything below ends here, so nothing reads past the end.
+    // ANCHOR: take
     fn take(
         &mut self,
         what: &'static str,
@@ -67,6 +68,7 @@ impl<'a> Cursor<'a> {
         self.at += count;
         Ok(taken)
     }
+    // ANCHOR_END: take
 
     /// A struct, copied out: the buffer owes us no alignment.
     pub fn structure<T: WireStruct>(&mut self) -> Result<T, Fault> {

@@ -29,6 +29,7 @@ pub fn decode(head: &[u8]) -> Result<(InHeader, Operation<'_>), Malformed> {
 }
 
 /// The same, from a cursor that may leave a trail.
+// ANCHOR: decode
 pub(crate) fn decode_from<'a>(cursor: &mut Cursor<'a>) -> Result<(InHeader, Operation<'a>), Fault> {
     let found = cursor.left().len();
     let header: InHeader = cursor.structure()?;
@@ -40,6 +41,7 @@ pub(crate) fn decode_from<'a>(cursor: &mut Cursor<'a>) -> Result<(InHeader, Oper
     let operation = operation(&header, cursor)?;
     Ok((header, operation))
 }
+// ANCHOR_END: decode
 
 /// The body of each request, in the order of the wire.
 fn operation<'a>(header: &InHeader, cursor: &mut Cursor<'a>) -> Result<Operation<'a>, Fault> {

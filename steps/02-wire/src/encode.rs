@@ -89,6 +89,7 @@ fn notification(code: NotifyCode, body: &[&[u8]]) -> Vec<u8> {
 }
 
 /// A header with the true length, then the parts.
+// ANCHOR: message
 fn message(error: i32, unique: u64, body: &[&[u8]]) -> Vec<u8> {
     let len = OutHeader::SIZE + body.iter().map(|part| part.len()).sum::<usize>();
     let header = OutHeader { len: len as u32, error, unique };
@@ -99,6 +100,7 @@ fn message(error: i32, unique: u64, body: &[&[u8]]) -> Vec<u8> {
     }
     message
 }
+// ANCHOR_END: message
 
 #[cfg(test)]
 mod tests {

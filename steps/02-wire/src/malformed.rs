@@ -60,10 +60,12 @@ pub enum Problem {
 impl Malformed {
     /// The request to answer, with EIO for example. `None` when the kernel waits for no answer, or
     /// when even the header is incomplete.
+    // ANCHOR: owed
     pub fn owed_answer(&self) -> Option<u64> {
         let wanted = Opcode::from_u32(self.opcode?).is_none_or(Opcode::wants_reply);
         if wanted { self.unique } else { None }
     }
+    // ANCHOR_END: owed
 
     /// The opcode's name, or its number.
     fn opcode_name(&self) -> String {

@@ -43,6 +43,38 @@ fn fields_are_a_table() {
     insta::assert_snapshot!("fields_notify", tables(&recording::named("notify-inval-entry")));
 }
 
+/// What the decoder says of a LOOKUP that was cut or changed: the book shows it.
+#[test]
+fn a_refusal_says_what_is_missing_and_where() {
+    let (_, lookup) = &recording::named("lookup").messages[0];
+    let (whole, mut text) = (lookup.len(), String::new());
+    let mut say = |what: &str, message: &[u8]| {
+        match decode(message) {
+            Ok((_, operation)) => writeln!(text, "{what}: {operation:?}"),
+            Err(malformed) => {
+                let owed =
+                    malformed.owed_answer().map_or("to nobody".into(), |u| format!("to #{u}"));
+                writeln!(text, "{what}: {malformed}; an answer is owed {owed}")
+            }
+        }
+        .unwrap()
+    };
+    say("whole", lookup);
+    for cut in [7, 20, 40] {
+        say(&format!("{cut} bytes of {whole}"), &lookup[..cut]);
+    }
+    let changed = |at: usize, value: u8| {
+        let mut message = lookup.clone();
+        message[at] = value;
+        message
+    };
+    say("the last byte is no NUL", &changed(whole - 1, b'x'));
+    say("len says 39", &changed(0, 39));
+    say("len says 255", &changed(0, 255));
+    say("opcode 200", &changed(4, 200));
+    insta::assert_snapshot!("refusals", text);
+}
+
 fn tables(recording: &Recording) -> String {
     let mut text = String::new();
     let mut question = None;

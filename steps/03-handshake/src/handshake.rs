@@ -34,6 +34,7 @@ pub fn handshake(
             device.write_message(&encode::error(header.unique, Errno::EIO))?;
             continue;
         };
+        // ANCHOR: loop
         match negotiate(&offer, wishes) {
             Ok(outcome) => {
                 let written =
@@ -48,6 +49,7 @@ pub fn handshake(
                 return Err(refusal.into());
             }
         }
+        // ANCHOR_END: loop
     }
 }
 

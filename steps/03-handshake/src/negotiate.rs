@@ -83,6 +83,7 @@ pub enum Refusal {
 }
 
 /// Finds what the kernel's offer and the server's wishes have in common.
+// ANCHOR: negotiate
 pub fn negotiate(offer: &InitIn, wishes: &Wishes) -> Result<Outcome, Refusal> {
     if offer.major > KERNEL_VERSION {
         return Ok(Outcome::AskAgain);
@@ -107,10 +108,12 @@ pub fn negotiate(offer: &InitIn, wishes: &Wishes) -> Result<Outcome, Refusal> {
         congestion_threshold: wishes.congestion_threshold,
     }))
 }
+// ANCHOR_END: negotiate
 
 impl Outcome {
     /// The body of the answer: 24 bytes, as 7.14 has it. Kernels of before 2.6.36 refuse a longer
     /// one; later kernels take a shorter one than theirs, and the rest as zero.
+    // ANCHOR: answer
     pub fn answer(&self) -> InitOut {
         let Outcome::Agreed(agreed) = self else {
             return InitOut {
@@ -129,6 +132,7 @@ impl Outcome {
             max_write: agreed.max_write,
         }
     }
+    // ANCHOR_END: answer
 }
 
 impl fmt::Display for Refusal {

@@ -27,11 +27,13 @@ impl TracedDevice {
     }
 
     /// As [`Device::write_message`].
+    // ANCHOR: write
     pub fn write_message(&self, message: &[u8]) -> io::Result<Written> {
         // Printed first: once the kernel has the answer its client may run, and print, ahead of us.
         self.print(|trace| trace.reply(message));
         self.device.write_message(message)
     }
+    // ANCHOR_END: write
 
     fn print(&self, line: impl FnOnce(&mut Trace) -> String) {
         let Some(trace) = &self.trace else { return };

@@ -61,6 +61,7 @@ fn serve(device: &TracedDevice) -> anyhow::Result<()> {
         Err(HandshakeError::Unmounted) => return Ok(()),
         other => other?,
     };
+    // ANCHOR: loop
     loop {
         let request = match device.read_message(&mut buffer) {
             Ok(request) => request,
@@ -71,9 +72,11 @@ fn serve(device: &TracedDevice) -> anyhow::Result<()> {
         let Some(reply) = answer(request) else { continue };
         device.write_message(&reply).context("cannot answer a request")?;
     }
+    // ANCHOR_END: loop
 }
 
 /// The reply to one request: one for each, except where the kernel wants none.
+// ANCHOR: answer
 fn answer(request: &[u8]) -> Option<Vec<u8>> {
     let (header, operation) = match decode(request) {
         Ok(decoded) => decoded,
@@ -91,8 +94,10 @@ fn answer(request: &[u8]) -> Option<Vec<u8>> {
         Err(errno) => encode::error(header.unique, errno),
     })
 }
+// ANCHOR_END: answer
 
 /// The whole file system: the body of each answer, or an error.
+// ANCHOR: match
 fn file_system(header: &InHeader, operation: &Operation) -> Result<Vec<u8>, Errno> {
     let node = header.nodeid;
     match operation {
@@ -131,6 +136,7 @@ fn file_system(header: &InHeader, operation: &Operation) -> Result<Vec<u8>, Errn
         _ => Err(Errno::ENOSYS),
     }
 }
+// ANCHOR_END: match
 
 fn bytes(body: &(impl IntoBytes + zerocopy::Immutable)) -> Vec<u8> {
     body.as_bytes().to_vec()
@@ -180,6 +186,7 @@ fn statistics() -> StatfsOut {
 }
 
 /// The entries from `offset` on, as many as fit. An entry's own offset is where the next one starts.
+// ANCHOR: listing
 fn listing(offset: u64, size: usize) -> Vec<u8> {
     let mut listing = Dirents::new(size);
     let entries = [(ROOT_ID, "."), (ROOT_ID, ".."), (HELLO_ID, "hello.txt")];
@@ -193,6 +200,7 @@ fn listing(offset: u64, size: usize) -> Vec<u8> {
     }
     listing.into_bytes()
 }
+// ANCHOR_END: listing
 
 /// At most `size` bytes from `offset` on. None: that is the end of the file.
 fn part(content: &[u8], offset: u64, size: usize) -> &[u8] {

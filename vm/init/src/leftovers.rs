@@ -95,6 +95,7 @@ fn processes() -> Vec<u32> {
 }
 
 /// Aborts connections, so that what waits for them can die; kills all; reaps; unmounts.
+// ANCHOR: clear
 pub fn clear_away() {
     for connection in connections() {
         // Either may be gone by now, which is as good.
@@ -115,6 +116,7 @@ pub fn clear_away() {
         let _ = umount2(mount.as_str(), MntFlags::MNT_DETACH);
     }
 }
+// ANCHOR_END: clear
 
 #[cfg(test)]
 mod tests {

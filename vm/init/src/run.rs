@@ -42,6 +42,7 @@ pub fn run_and_report(
         return results.send(&Record::End { test: name.to_owned(), verdict, seconds: 0.0 });
     }
 
+    // ANCHOR: verdict
     let deadline = start + Duration::from_secs(timeout);
     let mut ended = None;
     let mut verdict = loop {
@@ -63,6 +64,7 @@ pub fn run_and_report(
             }
         }
     };
+    // ANCHOR_END: verdict
     let seconds = ended.unwrap_or_else(|| start.elapsed()).as_secs_f64();
 
     if verdict == Verdict::Passed {

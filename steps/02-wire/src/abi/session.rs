@@ -5,6 +5,7 @@ use super::{CuseInitFlags, InitFlags};
 
 wire_struct! {
     /// The head of every request. 40 bytes, since the start.
+    // ANCHOR: in_header
     InHeader = "fuse_in_header", 40 bytes {
         /// Length of the whole message, this header included, in bytes.
         len: u32,
@@ -23,6 +24,7 @@ wire_struct! {
         /// Nothing. (7.38 made a length of extensions of its first half.)
         padding: u32,
     }
+    // ANCHOR_END: in_header
 }
 
 wire_struct! {
