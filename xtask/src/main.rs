@@ -1,5 +1,6 @@
 //! The kit's own commands. `cargo xtask --help` lists them.
 
+mod book;
 mod demo;
 mod doctor;
 mod host;
@@ -32,6 +33,10 @@ enum Command {
     VmTest(vm_test::Arguments),
     VmRun(vm_run::Arguments),
     Run(run::Arguments),
+    Book(book::Arguments),
+    BookReplay(book::replay::Arguments),
+    #[command(hide = true)]
+    BookPreprocess(book::preprocess::Arguments),
     Doctor(doctor::Arguments),
 }
 
@@ -51,6 +56,9 @@ fn main() -> ExitCode {
         Command::VmTest(arguments) => vm_test::vm_test(arguments),
         Command::VmRun(arguments) => vm_run::vm_run(arguments),
         Command::Run(arguments) => run::run(arguments),
+        Command::Book(arguments) => book::book(arguments),
+        Command::BookReplay(arguments) => book::replay::book_replay(arguments),
+        Command::BookPreprocess(arguments) => book::preprocess::book_preprocess(arguments),
         Command::Doctor(arguments) => doctor::doctor(arguments),
     });
     match result {

@@ -9,6 +9,7 @@ use vm_init::{BIN_DIR, Record, Verdict, Work};
 use xshell::Shell;
 
 use crate::vm::guest::Tests;
+use crate::vm::machine::Heard;
 use crate::{Outcome, vm};
 
 /// Boot a real kernel in QEMU and run one program in it.
@@ -51,15 +52,18 @@ pub fn run_in_guest(
 
     let mut verdict = None;
     let patience = Duration::from_secs(options.timeout + 30);
-    while let Some(record) = guest.machine.next(patience)? {
-        match record {
-            Record::Output { text } => print(&text),
-            Record::End { verdict: v, .. } => verdict = Some(v),
-            Record::Done => return judge(verdict),
-            Record::Hello { .. } | Record::Plan { .. } | Record::Start { .. } => {}
+    loop {
+        match guest.machine.next(patience)? {
+            Heard::Record(Record::Output { text }) => print(&text),
+            Heard::Record(Record::End { verdict: ended, .. }) => verdict = Some(ended),
+            Heard::Record(Record::Done) => return judge(verdict),
+            Heard::Record(Record::Hello { .. } | Record::Plan { .. } | Record::Start { .. }) => {}
+            Heard::End => return Err(guest.machine.lost()),
+            Heard::Silence => {
+                bail!("the guest fell silent\n{}", guest.machine.console_tail())
+            }
         }
     }
-    Err(guest.machine.lost())
 }
 
 fn judge(verdict: Option<Verdict>) -> anyhow::Result<Outcome> {

@@ -10,7 +10,7 @@ use xshell::{Shell, cmd};
 
 use crate::vm::guest::Tests;
 use crate::vm::kernel::Kernel;
-use crate::vm::machine::Machine;
+use crate::vm::machine::{Heard, Machine};
 use crate::vm::report::{End, Report};
 use crate::vm::{Options, Parts};
 use crate::{Outcome, host, self_test, snapshots, steps, vm};
@@ -174,9 +174,17 @@ pub fn listen(
 ) -> anyhow::Result<End> {
     loop {
         match machine.next(patience) {
-            Ok(Some(record)) => report.take(record)?,
-            Ok(None) => return Ok(End::Gone(machine.console_tail())),
-            Err(error) => return Ok(End::Broken(error)),
+            Ok(Heard::Record(record)) => report.take(record)?,
+            Ok(Heard::End) => {
+                return Ok(match machine.stopped() {
+                    Ok(()) => End::Gone(machine.console_tail()),
+                    Err(error) => End::Lost(error),
+                });
+            }
+            Ok(Heard::Silence) => {
+                return Ok(End::Gone(format!("(it fell silent)\n{}", machine.console_tail())));
+            }
+            Err(error) => return Ok(End::Lost(error)),
         }
     }
 }
@@ -199,6 +207,6 @@ fn shell(sh: &Shell, options: &Options) -> anyhow::Result<Outcome> {
     let kernel = vm::only_kernel(&parts)?;
     let mut guest = vm::boot(sh, &parts, kernel, options, Work::Shell)?;
     // However long the user stays.
-    while guest.machine.next(Duration::from_secs(7 * 24 * 3600))?.is_some() {}
+    while let Heard::Record(_) = guest.machine.next(Duration::from_secs(7 * 24 * 3600))? {}
     Ok(Outcome::Good)
 }

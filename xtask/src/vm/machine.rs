@@ -47,6 +47,16 @@ pub struct Launch<'a> {
     pub verbose: bool,
 }
 
+/// What came out of a guest.
+pub enum Heard {
+    /// A record.
+    Record(Record),
+    /// The end of the stream: the guest is gone.
+    End,
+    /// Nothing, for as long as we would wait.
+    Silence,
+}
+
 /// A running virtual machine. Dropping it kills QEMU and removes its directory.
 pub struct Machine {
     qemu: Child,
@@ -145,26 +155,22 @@ impl Machine {
         })
     }
 
-    /// The next record; `None` when the guest is gone. A guest silent for `patience` is an error.
-    pub fn next(&mut self, patience: Duration) -> anyhow::Result<Option<Record>> {
+    /// Waits for the next record, for as long as `patience`.
+    pub fn next(&mut self, patience: Duration) -> anyhow::Result<Heard> {
         let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                bail!(
-                    "the guest said nothing for {} s\n{}",
-                    patience.as_secs(),
-                    self.console_tail()
-                );
+                return Ok(Heard::Silence);
             }
             self.results.get_ref().set_read_timeout(Some(left)).context("cannot set a timeout")?;
             match self.results.read_until(b'\n', &mut self.line) {
-                Ok(_) if self.line.is_empty() => return Ok(None),
+                Ok(_) if self.line.is_empty() => return Ok(Heard::End),
                 Ok(_) => {
                     let line = std::mem::take(&mut self.line);
                     let text = String::from_utf8_lossy(&line);
                     return serde_json::from_str(&text)
-                        .map(Some)
+                        .map(Heard::Record)
                         .with_context(|| format!("the guest sent no record: {text:?}"));
                 }
                 // What it read of a line stays in `line`.
@@ -173,7 +179,7 @@ impl Machine {
                         e.kind(),
                         ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
                     ) => {}
-                Err(e) if e.kind() == ErrorKind::ConnectionReset => return Ok(None),
+                Err(e) if e.kind() == ErrorKind::ConnectionReset => return Ok(Heard::End),
                 Err(e) => return Err(e).context("cannot read from the guest"),
             }
         }
@@ -184,6 +190,13 @@ impl Machine {
         let files = self.files.take().context("finished twice")?;
         self.qemu.wait().context("cannot wait for QEMU")?;
         files.join().map_err(|_| anyhow!("the thread that reads the guest's files panicked"))
+    }
+
+    /// After the end of the stream: did the guest stop by itself? It may have powered off, or panicked,
+    /// which QEMU does not tell apart. An error: it was QEMU that died.
+    pub fn stopped(&mut self) -> anyhow::Result<()> {
+        let status = self.qemu.wait().context("cannot wait for QEMU")?;
+        if status.success() { Ok(()) } else { Err(self.lost()) }
     }
 
     /// Why the guest is gone, with the end of its console: an error to return.

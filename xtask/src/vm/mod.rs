@@ -19,7 +19,7 @@ use xshell::Shell;
 use crate::vm::guest::{Programs, Tests};
 use crate::vm::initramfs::Initramfs;
 use crate::vm::kernel::Kernel;
-use crate::vm::machine::{Launch, Machine};
+use crate::vm::machine::{Heard, Launch, Machine};
 use crate::vm::qemu::{Accel, Qemu};
 
 /// What every command that boots a VM can be told.
@@ -140,7 +140,7 @@ pub fn boot(
             (false, false) => Duration::from_secs(120),
         };
         match machine.next(patience)? {
-            Some(Record::Hello { release, fuse }) => {
+            Heard::Record(Record::Hello { release, fuse }) => {
                 let how = if kvm { "KVM" } else { "emulated" };
                 let banner = format!(
                     "kernel {release} (FUSE {fuse}), qemu {}, {how}, up in {:.1} s",
@@ -149,8 +149,13 @@ pub fn boot(
                 );
                 Ok(Guest { machine, banner })
             }
-            Some(other) => bail!("the guest's first record is {other:?}"),
-            None => Err(machine.lost()).context("the guest did not come up"),
+            Heard::Record(other) => bail!("the guest's first record is {other:?}"),
+            Heard::End => Err(machine.lost()).context("the guest did not come up"),
+            Heard::Silence => bail!(
+                "the guest did not come up within {} s\n{}",
+                patience.as_secs(),
+                machine.console_tail()
+            ),
         }
     };
     match qemu.acceleration(options.accel)? {

@@ -88,6 +88,7 @@ pub fn version(sh: &Shell) -> Option<String> {
 impl Qemu {
     /// How to run a guest. An open /dev/kvm proves nothing: it may create a VM and still run no
     /// kernel. So only a guest that came up is believed, and its verdict remembered.
+    // ANCHOR: accel
     pub fn acceleration(&self, asked: Accel) -> anyhow::Result<Choice> {
         let device = OpenOptions::new().read(true).write(true).open("/dev/kvm");
         match (asked, device) {
@@ -101,6 +102,7 @@ impl Qemu {
             }),
         }
     }
+    // ANCHOR_END: accel
 
     fn remembered(&self) -> Option<bool> {
         match fs::read_to_string(&self.verdict).as_deref() {

@@ -3,17 +3,17 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use vm_init::{Record, Verdict};
 
 use crate::Outcome;
 
 /// How the stream of records ended.
 pub enum End {
-    /// The guest is gone, and closed the stream. The text is the end of its console.
+    /// The guest stopped. The text is the end of its console.
     Gone(String),
-    /// It could not be read further.
-    Broken(anyhow::Error),
+    /// The rig lost it: QEMU died, or what came could not be read.
+    Lost(anyhow::Error),
 }
 
 /// A run being told, in the manner of `cargo test`.
@@ -120,21 +120,21 @@ impl<W: Write> Report<W> {
 
     /// Ends the report and judges the run. An error: the rig cannot tell.
     pub fn conclude(mut self, end: End, took: Duration) -> anyhow::Result<Outcome> {
-        if !self.done
-            && let Some(test) = self.running.take()
-        {
-            // The guest went away in the middle of a test: that test's doing.
-            let what = match &end {
-                End::Gone(console) => format!("the guest went away meanwhile\n{console}"),
-                End::Broken(error) => format!("{error:#}"),
-            };
-            self.fail(test, "CRASHED", what, took.as_secs_f64())?;
-        } else if !self.done {
-            return Err(match end {
-                End::Gone(console) => anyhow!("the VM went away before its last record\n{console}"),
-                End::Broken(error) => error,
-            });
+        // ANCHOR: conclude
+        if !self.done {
+            match (end, self.running.take()) {
+                // The guest went away in the middle of a test: that test's doing.
+                (End::Gone(console), Some(test)) => {
+                    let what = format!("the guest went away meanwhile\n{console}");
+                    self.fail(test, "CRASHED", what, took.as_secs_f64())?;
+                }
+                (End::Gone(console), None) => {
+                    bail!("the VM went away before its last record\n{console}")
+                }
+                (End::Lost(error), _) => return Err(error),
+            }
         }
+        // ANCHOR_END: conclude
         let planned = self.planned.unwrap_or(0);
         if planned == 0 {
             bail!("no test was selected. List them: cargo test --package kernel-tests -- --list");

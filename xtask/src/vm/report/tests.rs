@@ -87,6 +87,16 @@ fn a_guest_lost_in_a_test_is_that_tests_doing() {
 }
 
 #[test]
+fn a_machine_lost_in_a_test_is_the_rigs() {
+    let mut report = Report::new(Vec::new(), false);
+    report.take(Record::Plan { tests: 1 }).unwrap();
+    report.take(start("innocent")).unwrap();
+    let end = End::Lost(anyhow::anyhow!("QEMU: signal 9"));
+    let outcome = report.conclude(end, Duration::from_secs(1));
+    assert_eq!(outcome.unwrap_err().to_string(), "QEMU: signal 9");
+}
+
+#[test]
 fn a_guest_lost_between_tests_is_the_rigs() {
     for records in [
         vec![],
