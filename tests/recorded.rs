@@ -3,11 +3,13 @@
 use std::env;
 use std::fs;
 use std::path::PathBuf;
-use std::thread;
+use std::sync::mpsc::channel;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, unshare};
-use nix::unistd::Pid;
+use nix::sys::stat::{FileStat, stat};
+use nix::unistd::{Pid, gettid};
 
 /// /tmp/m, where the book mounts: for outputs that it shows.
 pub fn books_dir() -> PathBuf {
@@ -39,6 +41,16 @@ pub fn assert_recorded(name: &str, text: &str) {
     settings.set_snapshot_suffix(series);
     settings.set_prepend_module_to_snapshot(false);
     settings.bind(|| insta::assert_snapshot!(format!("kernel__{name}"), text));
+}
+
+/// A client: stat(2) of `dir`, in a thread of its own. Returns the thread's id too.
+pub fn stat_in_a_thread(dir: PathBuf) -> (JoinHandle<nix::Result<FileStat>>, Pid) {
+    let (sender, receiver) = channel();
+    let client = thread::spawn(move || {
+        sender.send(gettid()).unwrap();
+        stat(&dir)
+    });
+    (client, receiver.recv().unwrap())
 }
 
 /// What a thread of this process waits for in the kernel, innermost function first, once it waits

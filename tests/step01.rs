@@ -3,17 +3,15 @@
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::sync::mpsc::channel;
-use std::thread;
 
 use kernel_tests::is_mounted;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::stat::stat;
-use nix::unistd::gettid;
 use step01_device::{Device, Mount};
 
-use crate::recorded::{assert_recorded, books_dir, in_a_process_namespace, waits};
+use crate::recorded::{
+    assert_recorded, books_dir, in_a_process_namespace, stat_in_a_thread, waits,
+};
 use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout};
 
 #[test]
@@ -43,12 +41,8 @@ fn a_client_waits_for_as_long_as_nobody_answers() {
     let dir = books_dir();
     let device = Device::open().unwrap();
     let mount = Mount::new(&device, &dir, "nobody", &[]).unwrap();
-    let (sender, receiver) = channel();
-    let client = thread::spawn(move || {
-        sender.send(gettid()).unwrap();
-        stat(&dir)
-    });
-    let waits = waits(receiver.recv().unwrap());
+    let (client, thread) = stat_in_a_thread(dir);
+    let waits = waits(thread);
     drop(mount);
     let errno = client.join().unwrap().unwrap_err();
     let told =

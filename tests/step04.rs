@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::mpsc::channel;
 use std::thread;
 
 use kernel_tests::{Server, is_mounted};
@@ -12,14 +11,13 @@ use nix::fcntl::{FallocateFlags, fallocate};
 use nix::libc;
 use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::stat::stat;
 use nix::sys::statvfs::statvfs;
-use nix::unistd::{AccessFlags, access, gettid};
+use nix::unistd::{AccessFlags, access};
 use step01_device::{BUFFER_SIZE, Device, Mount};
 use step02_wire::{Numbering, Trace};
 use step03_handshake::{TracedDevice, Wishes, handshake};
 
-use crate::recorded::{assert_recorded, books_dir, waits};
+use crate::recorded::{assert_recorded, books_dir, stat_in_a_thread, waits};
 use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout, visit};
 
 const HELLO: &str = "Hello from user space!\n";
@@ -173,11 +171,7 @@ fn a_getattr_without_an_answer_hangs_its_client() {
     let dir = books_dir();
     let device = Device::open().unwrap();
     let mount = Mount::new(&device, &dir, "mute", &[]).unwrap();
-    let (sender, receiver) = channel();
-    let client = thread::spawn(move || {
-        sender.send(gettid()).unwrap();
-        stat(&dir)
-    });
+    let (client, thread) = stat_in_a_thread(dir);
 
     let device = TracedDevice::new(device, Some(Numbering::Arrival));
     let mut buffer = vec![0; BUFFER_SIZE];
@@ -185,7 +179,7 @@ fn a_getattr_without_an_answer_hangs_its_client() {
     // Read, and not answered.
     let request = device.read_message(&mut buffer).unwrap();
     let asked = Trace::new(Numbering::Arrival).request(request);
-    let waits = waits(receiver.recv().unwrap());
+    let waits = waits(thread);
     drop(mount);
     let errno = client.join().unwrap().unwrap_err();
     assert_recorded(
