@@ -1,10 +1,12 @@
 //! Step 01: the first message, and every way in which mounting can go wrong.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
-use kernel_tests::is_mounted;
+use kernel_tests::{is_mounted, programs};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use step01_device::{Device, Mount};
@@ -68,7 +70,7 @@ fn a_read_with_too_little_room_gets_einval_for_ever() {
 }
 
 /// Runs step 01 where it cannot work; returns what it says.
-fn fails(command: &mut std::process::Command) -> String {
+fn fails(command: &mut Command) -> String {
     let output = output(command);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     stderr(&output)
@@ -110,8 +112,16 @@ fn a_dead_mount_is_told() {
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn whoever_is_not_root_is_told() {
-    let dir = fresh_dir("mnt");
-    let error = fails(program("step01-device").arg(&dir).uid(1000).gid(1000));
+    // Where another user may go and run it: neither a clone nor $TMPDIR need be such a place.
+    let place = Path::new("/tmp/fuse-by-hand-for-everybody");
+    let _ = fs::remove_dir_all(place);
+    fs::create_dir(place).unwrap();
+    fs::set_permissions(place, Permissions::from_mode(0o755)).unwrap();
+    let step01 = place.join("step01-device");
+    fs::copy(programs().join("step01-device"), &step01).unwrap();
+
+    let error = fails(Command::new(step01).arg(place).uid(1000).gid(1000));
+    fs::remove_dir_all(place).unwrap();
     assert!(error.contains("mount(2) is for root"), "{error}");
     assert!(error.contains("sudo"), "{error}");
 }

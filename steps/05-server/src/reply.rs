@@ -1,0 +1,111 @@
+//! The way out.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use step02_wire::encode;
+use step03_handshake::TracedDevice;
+
+use crate::answer::{Answer, Data};
+
+/// Takes answers to the kernel. Step 11 has another.
+pub trait ReplyPath: Send + Sync {
+    /// Sends the one answer to the request `unique`.
+    ///
+    /// `Ok` also when nobody wants it any more. After an error the request may still be waiting: the
+    /// caller then sends an error instead ([`Owed`](crate::Owed) does).
+    fn send(&self, unique: u64, reply: Result<&Answer, Errno>) -> io::Result<()>;
+}
+
+/// One `write(2)` for each answer. Data from a descriptor are copied through a buffer.
+#[derive(Debug)]
+pub struct WritePath(Arc<TracedDevice>);
+
+impl WritePath {
+    /// A path to this device.
+    pub fn new(device: Arc<TracedDevice>) -> WritePath {
+        WritePath(device)
+    }
+}
+
+impl ReplyPath for WritePath {
+    fn send(&self, unique: u64, reply: Result<&Answer, Errno>) -> io::Result<()> {
+        let message = match reply.map(Answer::data) {
+            Ok(Data::Bytes(bytes)) => encode::reply(unique, bytes),
+            Ok(Data::From { fd, offset, len }) => {
+                let file = File::from(fd.try_clone()?);
+                encode::reply(unique, &fetched(&file, *offset, *len)?)
+            }
+            Err(errno) => encode::error(unique, errno),
+        };
+        self.0.write_message(&message)?;
+        Ok(())
+    }
+}
+
+/// Up to `len` bytes. A file is read until it ends: to the kernel a short answer means its end. A
+/// stream gives what it has: to wait for more might be to wait for ever.
+fn fetched(file: &File, offset: Option<u64>, len: usize) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; len];
+    let mut filled = 0;
+    while filled < len {
+        let read = match offset {
+            Some(offset) => file.read_at(&mut buffer[filled..], offset + filled as u64),
+            None => (&*file).read(&mut buffer[filled..]),
+        };
+        match read {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // What came before the error is still good.
+            Err(_) if filled > 0 => break,
+            Err(error) => return Err(error),
+        }
+        if offset.is_none() {
+            break;
+        }
+    }
+    buffer.truncate(filled);
+    Ok(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Write, pipe};
+    use std::os::fd::OwnedFd;
+
+    #[test]
+    fn a_file_is_read_to_its_end_and_no_further() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"0123456789").unwrap();
+        assert_eq!(fetched(&file, Some(0), 4).unwrap(), b"0123");
+        assert_eq!(fetched(&file, Some(8), 4).unwrap(), b"89");
+        assert_eq!(fetched(&file, Some(10), 4).unwrap(), b"");
+        assert_eq!(fetched(&file, Some(1 << 40), 4).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_stream_gives_what_it_has() {
+        let (reader, mut writer) = pipe().unwrap();
+        let stream = File::from(OwnedFd::from(reader));
+        writer.write_all(b"some").unwrap();
+        // More may come, but nobody waits for it.
+        assert_eq!(fetched(&stream, None, 100).unwrap(), b"some");
+        writer.write_all(b"more").unwrap();
+        drop(writer);
+        assert_eq!(fetched(&stream, None, 2).unwrap(), b"mo");
+        assert_eq!(fetched(&stream, None, 100).unwrap(), b"re");
+        assert_eq!(fetched(&stream, None, 100).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_source_that_cannot_be_read_is_an_error() {
+        let (_reader, writer) = pipe().unwrap();
+        let unreadable = File::from(OwnedFd::from(writer));
+        assert!(fetched(&unreadable, None, 4).is_err());
+    }
+}

@@ -1,0 +1,106 @@
+//! All of it together: mount first, then serve.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use step01_device::{BUFFER_SIZE, Device, Mount, MountError, OpenError, Signals};
+use step02_wire::Numbering;
+use step03_handshake::{HandshakeError, TracedDevice, Wishes, handshake};
+
+use crate::reply::{ReplyPath, WritePath};
+use crate::request::ReadPath;
+use crate::serve::{Handler, serve};
+
+/// A mounted file system that is not being served yet. Dropping it unmounts.
+#[derive(Debug)]
+pub struct Session {
+    // The device goes first: then nobody waits for it any more when the mount goes.
+    device: Arc<TracedDevice>,
+    mount: Mount,
+}
+
+impl Session {
+    /// Mounts on `dir`. From now on SIGINT, SIGTERM and SIGHUP unmount, in the whole process.
+    ///
+    /// Call it before starting threads. `source` is the name that mount(8) and df(1) show; `options` are
+    /// mount options beside those that are always needed (fuse(4)); `trace` prints the conversation.
+    pub fn mount(
+        dir: &Path,
+        source: &str,
+        options: &[&str],
+        trace: Option<Numbering>,
+    ) -> Result<Session, ServeError> {
+        let signals = Signals::block()?;
+        let device = Device::open()?;
+        let mount = Mount::new(&device, dir, source, options)?;
+        signals.unmount(&mount)?;
+        Ok(Session { device: Arc::new(TracedDevice::new(device, trace)), mount })
+    }
+
+    /// The mount point, as an absolute path without symbolic links.
+    pub fn path(&self) -> &Path {
+        self.mount.path()
+    }
+
+    /// Agrees with the kernel, then serves until the file system is unmounted.
+    pub fn serve(self, wishes: &Wishes, handler: &dyn Handler) -> Result<(), ServeError> {
+        match handshake(&self.device, &mut vec![0; BUFFER_SIZE], wishes) {
+            Err(HandshakeError::Unmounted) => return Ok(()),
+            agreed => agreed?,
+        };
+        let outward: Arc<dyn ReplyPath> = Arc::new(WritePath::new(Arc::clone(&self.device)));
+        Ok(serve(&mut ReadPath::new(Arc::clone(&self.device)), &outward, handler)?)
+    }
+}
+
+/// Why a file system cannot be mounted or served.
+#[derive(Debug)]
+pub enum ServeError {
+    /// /dev/fuse cannot be opened.
+    Open(OpenError),
+    /// It cannot be mounted.
+    Mount(MountError),
+    /// The kernel and we cannot agree.
+    Handshake(HandshakeError),
+    /// A system call failed on the way.
+    Io(io::Error),
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServeError::Open(error) => error.fmt(f),
+            ServeError::Mount(error) => error.fmt(f),
+            ServeError::Handshake(error) => error.fmt(f),
+            ServeError::Io(error) => write!(f, "the server cannot go on: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+impl From<OpenError> for ServeError {
+    fn from(error: OpenError) -> ServeError {
+        ServeError::Open(error)
+    }
+}
+
+impl From<MountError> for ServeError {
+    fn from(error: MountError) -> ServeError {
+        ServeError::Mount(error)
+    }
+}
+
+impl From<HandshakeError> for ServeError {
+    fn from(error: HandshakeError) -> ServeError {
+        ServeError::Handshake(error)
+    }
+}
+
+impl From<io::Error> for ServeError {
+    fn from(error: io::Error) -> ServeError {
+        ServeError::Io(error)
+    }
+}
