@@ -9,4 +9,5 @@ mod step01;
 mod step02;
 mod step03;
 mod step04;
+mod step05;
 mod visitor;

@@ -153,7 +153,7 @@ mod tests {
     fn the_readme_shows_what_was_recorded() {
         let read =
             |path: &str| std::fs::read_to_string(steps::workspace_root().join(path)).unwrap();
-        let snapshot = read("tests/snapshots/kernel__step04__guide.snap");
+        let snapshot = read("tests/snapshots/kernel__step05__guide.snap");
         let recorded = snapshot.splitn(3, "---\n").nth(2).unwrap();
         let mut page = Page::new(Vec::new(), false);
         page.take(recorded).unwrap();
