@@ -176,6 +176,7 @@ fn data_may_come_from_a_descriptor() {
 /// Answers what it must, and drops what it is owed for each name.
 struct Forgetful;
 
+// ANCHOR: forgetful
 impl Handler for Forgetful {
     fn handle(&self, request: Request<'_>, owed: Owed) {
         match request.operation {
@@ -188,6 +189,7 @@ impl Handler for Forgetful {
         }
     }
 }
+// ANCHOR_END: forgetful
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]

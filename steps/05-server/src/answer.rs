@@ -7,6 +7,7 @@ use step02_wire::abi::WireStruct;
 
 /// Bytes for a client, here or still somewhere else.
 #[derive(Debug, Clone)]
+// ANCHOR: data
 pub enum Data {
     /// They are here.
     Bytes(Vec<u8>),
@@ -20,6 +21,7 @@ pub enum Data {
         len: usize,
     },
 }
+// ANCHOR_END: data
 
 /// The body of a good answer.
 #[derive(Debug, Clone)]

@@ -18,6 +18,7 @@ use crate::serve::Handler;
 #[derive(Debug, Clone, Copy)]
 pub struct Files<F>(pub F);
 
+// ANCHOR: handle
 impl<F: Filesystem> Handler for Files<F> {
     fn handle(&self, request: Request<'_>, owed: Owed) {
         match request.operation {
@@ -31,6 +32,7 @@ impl<F: Filesystem> Handler for Files<F> {
         }
     }
 }
+// ANCHOR_END: handle
 
 fn answer(fs: &impl Filesystem, request: Request<'_>) -> Result<Answer, Errno> {
     use Operation::*;

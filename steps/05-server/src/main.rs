@@ -38,6 +38,7 @@ fn main() -> anyhow::Result<()> {
 
 struct Hello;
 
+// ANCHOR: hello
 impl Filesystem for Hello {
     fn lookup(&self, header: &InHeader, name: &OsStr) -> Result<EntryOut, Errno> {
         if header.nodeid != ROOT_ID || name != "hello.txt" {
@@ -78,6 +79,7 @@ impl Filesystem for Hello {
         Ok(())
     }
 }
+// ANCHOR_END: hello
 
 fn attributes(node: u64) -> Attr {
     let (mode, nlink, size) = match node {

@@ -16,12 +16,14 @@ use crate::rules::Body;
 /// EIO: so nobody can forget to. It may be kept and sent to another thread, and the client waits for as
 /// long.
 #[must_use = "dropping it answers EIO"]
+// ANCHOR: owed
 pub struct Owed {
     unique: u64,
     body: Body,
     path: Arc<dyn ReplyPath>,
     open: bool,
 }
+// ANCHOR_END: owed
 
 impl Owed {
     /// What the request `unique` is owed, by the rules for `body`, along `path`.
@@ -38,6 +40,7 @@ impl Owed {
     ///
     /// An answer that the kernel would not take, since it is too long or has the wrong size, is caught
     /// here: the client gets EIO, and stderr the reason. So does one that cannot be sent.
+    // ANCHOR: answer
     pub fn answer(mut self, reply: Result<Answer, Errno>) {
         let sent = match &reply {
             Ok(answer) if !self.fits(answer) => Err(io::Error::other(format!(
@@ -54,6 +57,7 @@ impl Owed {
             Err(error) => eprintln!("cannot answer request {}: {error}", self.unique),
         }
     }
+    // ANCHOR_END: answer
 
     /// Answers nothing: for FORGET and INTERRUPT, which want none.
     pub fn nothing(mut self) {
@@ -76,6 +80,7 @@ impl Owed {
     }
 }
 
+// ANCHOR: drop
 impl Drop for Owed {
     fn drop(&mut self) {
         if self.open
@@ -85,3 +90,4 @@ impl Drop for Owed {
         }
     }
 }
+// ANCHOR_END: drop

@@ -12,6 +12,7 @@ use step03_handshake::TracedDevice;
 use crate::answer::{Answer, Data};
 
 /// Takes answers to the kernel. Step 11 has another.
+// ANCHOR: path
 pub trait ReplyPath: Send + Sync {
     /// Sends the one answer to the request `unique`.
     ///
@@ -19,6 +20,7 @@ pub trait ReplyPath: Send + Sync {
     /// caller then sends an error instead ([`Owed`](crate::Owed) does).
     fn send(&self, unique: u64, reply: Result<&Answer, Errno>) -> io::Result<()>;
 }
+// ANCHOR_END: path
 
 /// One `write(2)` for each answer. Data from a descriptor are copied through a buffer.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ impl WritePath {
     }
 }
 
+// ANCHOR: write
 impl ReplyPath for WritePath {
     fn send(&self, unique: u64, reply: Result<&Answer, Errno>) -> io::Result<()> {
         let message = match reply.map(Answer::data) {
@@ -45,6 +48,7 @@ impl ReplyPath for WritePath {
         Ok(())
     }
 }
+// ANCHOR_END: write
 
 /// Up to `len` bytes. A file is read until it ends: to the kernel a short answer means its end. A
 /// stream gives what it has: to wait for more might be to wait for ever.

@@ -13,6 +13,7 @@ use step03_handshake::TracedDevice;
 use zerocopy::FromBytes;
 
 /// The data of a WRITE, which need not be in memory.
+// ANCHOR: payload
 pub trait Payload {
     /// All of them, in memory.
     fn bytes(&mut self) -> io::Result<&[u8]>;
@@ -20,6 +21,7 @@ pub trait Payload {
     /// Writes all of them to `fd`, from offset `at` on; returns how many bytes were written.
     fn write_to(&mut self, fd: BorrowedFd<'_>, at: u64) -> io::Result<usize>;
 }
+// ANCHOR_END: payload
 
 /// One message from the kernel: its head for the decoder, and what comes after it.
 pub struct Message<'a> {

@@ -6,8 +6,9 @@ use step02_wire::abi::*;
 /// What the kernel accepts as the body of a good answer.
 ///
 /// A longer body than this, or a shorter one where the size is fixed, is EINVAL to the server and EIO
-/// to the client (`fuse_copy_out_args`, fs/fuse/dev.c): the request is over, and its real answer lost.
+/// to the client (`copy_out_args`, fs/fuse/dev.c): the request is over, and its real answer lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+// ANCHOR: body
 pub enum Body {
     /// So many bytes.
     Exactly(usize),
@@ -16,6 +17,7 @@ pub enum Body {
     /// There is no answer, neither good nor bad.
     NoAnswer,
 }
+// ANCHOR_END: body
 
 /// What may answer this request.
 pub fn body_of_the_answer(operation: &Operation<'_>) -> Body {

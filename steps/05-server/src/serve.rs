@@ -34,6 +34,7 @@ pub fn serve(
     outward: &Arc<dyn ReplyPath>,
     handler: &dyn Handler,
 ) -> io::Result<()> {
+    // ANCHOR: serve
     while let Some(mut message) = inward.next()? {
         let (header, operation) = match decode(message.head) {
             Ok(decoded) => decoded,
@@ -53,5 +54,6 @@ pub fn serve(
         // Unwinding drops what is owed, and that answers. The panic has told its story on stderr.
         let _ = catch_unwind(AssertUnwindSafe(|| handler.handle(request, owed)));
     }
+    // ANCHOR_END: serve
     Ok(())
 }
