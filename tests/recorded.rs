@@ -1,15 +1,19 @@
 //! Outputs that the book shows: recorded once for each kernel, and compared ever after.
 
 use std::env;
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use kernel_tests::Server;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{FileStat, stat};
 use nix::unistd::{Pid, gettid};
+
+use crate::visitor::{fresh_dir, program, visit};
 
 /// /tmp/m, where the book mounts: for outputs that it shows.
 pub fn books_dir() -> PathBuf {
@@ -21,6 +25,21 @@ pub fn books_dir() -> PathBuf {
 /// a namespace of its own that is process 1, each time. It is for the one next child of this thread.
 pub fn in_a_process_namespace() {
     unshare(CloneFlags::CLONE_NEWPID).unwrap();
+}
+
+/// A server's trace of a short visit: `ls`, `cat` of its file, `cat` of a file that is not there.
+pub fn trace_of_a_visit(server: &str) -> String {
+    let dir = fresh_dir(server);
+    let log = dir.with_extension("trace");
+    let mut command = program(server);
+    command.arg("--trace=stable").arg(&dir);
+    command.stdout(Stdio::null()).stderr(File::create(&log).unwrap());
+    let server = Server::start(command, &dir).unwrap();
+    visit("ls", &dir);
+    visit("cat", &dir.join("hello.txt"));
+    visit("cat", &dir.join("nothing"));
+    assert!(server.interrupt().unwrap().success());
+    fs::read_to_string(&log).unwrap()
 }
 
 /// The series of the running kernel: `6.12`.

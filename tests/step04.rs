@@ -3,10 +3,9 @@
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
-use std::process::Stdio;
 use std::thread;
 
-use kernel_tests::{Server, is_mounted};
+use kernel_tests::is_mounted;
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::libc;
 use nix::mount::{MntFlags, umount2};
@@ -17,8 +16,8 @@ use step01_device::{BUFFER_SIZE, Device, Mount};
 use step02_wire::{Numbering, Trace};
 use step03_handshake::{TracedDevice, Wishes, handshake};
 
-use crate::recorded::{assert_recorded, books_dir, stat_in_a_thread, waits};
-use crate::visitor::{fresh_dir, program, serve, stdout, visit};
+use crate::recorded::{assert_recorded, books_dir, stat_in_a_thread, trace_of_a_visit, waits};
+use crate::visitor::{fresh_dir, serve, stdout, visit};
 
 const HELLO: &str = "Hello from user space!\n";
 
@@ -39,21 +38,7 @@ fn ls_and_cat_work() {
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn the_conversation_of_a_visit() {
-    let dir = fresh_dir("mnt");
-    let log = dir.with_file_name("trace");
-    let mut command = program("step04-hello");
-    command
-        .arg("--trace=stable")
-        .arg(&dir)
-        .stdout(Stdio::null())
-        .stderr(File::create(&log).unwrap());
-    let server = Server::start(command, &dir).unwrap();
-    visit("ls", &dir);
-    visit("cat", &dir.join("hello.txt"));
-    visit("cat", &dir.join("nothing"));
-    assert!(server.interrupt().unwrap().success());
-
-    let trace = fs::read_to_string(&log).unwrap();
+    let trace = trace_of_a_visit("step04-hello");
     let (init, visit): (Vec<_>, Vec<_>) = trace.lines().partition(|line| line.contains(" INIT"));
     // Each kernel offers what it has. What we agree on is the same for all.
     assert!(init[0].starts_with("→ #1 INIT(version 7."), "{trace}");

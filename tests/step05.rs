@@ -5,10 +5,9 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process::Stdio;
 use std::thread;
 
-use kernel_tests::{Server, is_mounted};
+use kernel_tests::is_mounted;
 use nix::errno::Errno;
 use nix::libc;
 use nix::mount::{MntFlags, umount2};
@@ -17,36 +16,15 @@ use step02_wire::abi::*;
 use step03_handshake::Wishes;
 use step05_server::{Answer, Data, Files, Filesystem, Handler, Owed, Request, Session};
 
-use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout, visit};
-
-/// The conversation of a visit, INIT left out.
-fn conversation(server: &str) -> String {
-    let dir = fresh_dir(server);
-    let log = dir.with_extension("trace");
-    let mut command = program(server);
-    command
-        .arg("--trace=stable")
-        .arg(&dir)
-        .stdout(Stdio::null())
-        .stderr(File::create(&log).unwrap());
-    let server = Server::start(command, &dir).unwrap();
-    visit("ls", &dir);
-    visit("cat", &dir.join("hello.txt"));
-    visit("cat", &dir.join("nothing"));
-    visit("df", &dir);
-    assert!(server.interrupt().unwrap().success());
-    let trace = fs::read_to_string(&log).unwrap();
-    // What statfs says is the server's own affair.
-    let shown = trace.lines().filter(|line| !line.contains(" INIT") && !line.contains(" STATFS ="));
-    shown.collect::<Vec<_>>().join("\n")
-}
+use crate::recorded::trace_of_a_visit;
+use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout};
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn it_says_what_step_04_said() {
-    let by_hand = conversation("step04-hello");
+    let by_hand = trace_of_a_visit("step04-hello");
     assert!(by_hand.contains("READ = 23 bytes"), "{by_hand}");
-    assert_eq!(by_hand, conversation("step05-server"));
+    assert_eq!(by_hand, trace_of_a_visit("step05-server"));
 }
 
 #[test]
