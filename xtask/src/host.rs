@@ -5,7 +5,7 @@
 
 use std::env;
 use std::fs::{self, OpenOptions};
-use std::io::{Read, pipe, stdout};
+use std::io::{pipe, stdout};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use nix::unistd::geteuid;
-use vm_init::{Record, Verdict};
+use vm_init::{LIST, Record, Verdict, each_line, only, selected};
 use xshell::{Shell, cmd};
 
 use crate::vm::guest::{self, Programs, Tests};
@@ -35,15 +35,12 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Outcome> {
 
     let start = Instant::now();
     let tests = &programs.tests;
-    let listed = cmd!(sh, "{tests} --list --format terse --include-ignored").quiet().read()?;
-    let names = listed.lines().filter_map(|line| line.strip_suffix(": test"));
-    let selected: Vec<_> = names
-        .filter(|name| vm_init::is_selected(name, &arguments.filters, arguments.exact))
-        .collect();
+    let listed = cmd!(sh, "{tests} {LIST...}").quiet().read()?;
+    let selected = selected(&listed, &arguments.filters, arguments.exact);
     let mut report = Report::new(stdout(), arguments.nocapture);
     report.take(Record::Plan { tests: selected.len() })?;
     for name in selected {
-        one(&programs, name, arguments, &mut |record| report.take(record))?;
+        one(&programs, &name, arguments, &mut |record| report.take(record))?;
     }
     report.take(Record::Done)?;
     report.conclude(End::Gone(String::new()), start.elapsed())
@@ -59,7 +56,7 @@ fn one(
     tell(Record::Start { test: test.clone() })?;
     let dir = tempfile::Builder::new().prefix("fuse-by-hand-").tempdir()?;
     let path = env::var_os("PATH").unwrap_or_default();
-    let (mut output, input) = pipe().context("cannot make a pipe")?;
+    let (output, input) = pipe().context("cannot make a pipe")?;
     let start = Instant::now();
     let mut child = Command::new("unshare")
         .args([
@@ -72,7 +69,7 @@ fn one(
             "--mount-proc",
         ])
         .arg(&programs.tests)
-        .args(["--exact", name, "--include-ignored", "--nocapture", "--test-threads=1"])
+        .args(only(name))
         .env("PATH", path)
         .env("RUST_BACKTRACE", "0")
         .env("TMPDIR", dir.path())
@@ -90,10 +87,9 @@ fn one(
         )?;
     let (sender, printed) = channel();
     thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(length @ 1..) = output.read(&mut buffer) {
-            let _ = sender.send(String::from_utf8_lossy(&buffer[..length]).into_owned());
-        }
+        each_line(output, |line| {
+            let _ = sender.send(line);
+        });
     });
 
     let deadline = start + Duration::from_secs(arguments.vm.timeout);

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, ensure};
-use vm_init::Work;
+use vm_init::{LIST, Work, selected};
 use xshell::{Shell, cmd};
 
 use crate::vm::guest::Tests;
@@ -192,11 +192,9 @@ pub fn listen(
 /// The guest's test program is a static executable: it lists itself here as well.
 fn list(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let program = vm::guest::build(sh, Tests::OfTheSteps)?.tests;
-    let listed = cmd!(sh, "{program} --list --format terse --include-ignored").quiet().read()?;
-    for name in listed.lines().filter_map(|line| line.strip_suffix(": test")) {
-        if vm_init::is_selected(name, &arguments.filters, arguments.exact) {
-            println!("{name}");
-        }
+    let listed = cmd!(sh, "{program} {LIST...}").quiet().read()?;
+    for name in selected(&listed, &arguments.filters, arguments.exact) {
+        println!("{name}");
     }
     Ok(Outcome::Good)
 }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -108,7 +107,7 @@ pub fn clear_away() {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::StillAlive) => thread::sleep(Duration::from_millis(5)),
             Ok(_) => {}
-            Err(Errno::ECHILD) => break,
+            // ECHILD: none is left.
             Err(_) => break,
         }
     }

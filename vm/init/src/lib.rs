@@ -5,6 +5,8 @@
 //! JSON each. The console belongs to the kernel, so nothing that a kernel prints can be mistaken
 //! for a verdict.
 
+use std::io::{BufRead, BufReader, Read};
+
 use serde::{Deserialize, Serialize};
 
 /// Where the initramfs holds the job.
@@ -56,11 +58,34 @@ pub enum Work {
     Shell,
 }
 
-/// Do the filters select the test of this name? Without a filter every test is selected.
-pub fn is_selected(name: &str, filters: &[String], exact: bool) -> bool {
+/// What makes a test program list its tests, a line each: `step04::ls_and_cat_work: test`.
+///
+/// `--include-ignored`: the attribute only keeps them out of a plain `cargo test`.
+pub const LIST: [&str; 4] = ["--list", "--format", "terse", "--include-ignored"];
+
+/// Those of the listed tests that the filters select. Without a filter every test is selected.
+pub fn selected(listed: &str, filters: &[String], exact: bool) -> Vec<String> {
     let fits =
-        |filter: &String| if exact { name == filter } else { name.contains(filter.as_str()) };
-    filters.is_empty() || filters.iter().any(fits)
+        |name: &str, filter: &String| if exact { name == filter } else { name.contains(filter) };
+    let names = listed.lines().filter_map(|line| line.strip_suffix(": test"));
+    let wanted =
+        |name: &&str| filters.is_empty() || filters.iter().any(|filter| fits(name, filter));
+    names.filter(wanted).map(str::to_owned).collect()
+}
+
+/// What makes a test program run this one test.
+pub fn only(test: &str) -> [&str; 5] {
+    ["--exact", test, "--include-ignored", "--nocapture", "--test-threads=1"]
+}
+
+/// Hands on what a program prints, until its end, line by line: so that no character is cut in two.
+pub fn each_line(printed: impl Read, mut hand_on: impl FnMut(String)) {
+    let mut printed = BufReader::new(printed);
+    let mut line = Vec::new();
+    while let Ok(1..) = printed.read_until(b'\n', &mut line) {
+        hand_on(String::from_utf8_lossy(&line).into_owned());
+        line.clear();
+    }
 }
 
 /// One line from the guest.
@@ -126,4 +151,28 @@ pub enum Verdict {
         /// The kernel's messages.
         messages: Vec<String>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_select_by_part_or_by_whole_name() {
+        let listed = "a::one: test\na::one_more: test\nb::two: test\nbench: benchmark\n";
+        let select = |filter: &str, exact| selected(listed, &[filter.to_owned()], exact);
+        assert_eq!(selected(listed, &[], false), ["a::one", "a::one_more", "b::two"]);
+        assert_eq!(select("one", false), ["a::one", "a::one_more"]);
+        assert_eq!(select("a::one", true), ["a::one"]);
+        assert_eq!(select("bench", false), [""; 0]);
+    }
+
+    #[test]
+    fn a_character_is_not_cut_where_a_buffer_ends() {
+        let printed = "→".repeat(5000) + "\nand a rest";
+        let mut lines = Vec::new();
+        each_line(printed.as_bytes(), |line| lines.push(line));
+        assert_eq!(lines.concat(), printed);
+        assert_eq!(lines.len(), 2);
+    }
 }

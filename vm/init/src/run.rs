@@ -1,7 +1,7 @@
 //! One program, from start to verdict.
 
 use std::fs;
-use std::io::{Read, pipe};
+use std::io::pipe;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
@@ -10,14 +10,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use vm_init::{BIN_DIR, Record, Verdict};
+use vm_init::{BIN_DIR, Record, Verdict, each_line};
 
 use crate::kernel_log::KernelLog;
 use crate::leftovers;
 use crate::port::Port;
 
 enum Event {
-    Printed(Vec<u8>),
+    Printed(String),
     Ended(ExitStatus),
     /// Nobody holds the other end of its output any more.
     Silent,
@@ -47,9 +47,8 @@ pub fn run_and_report(
     let mut ended = None;
     let mut verdict = loop {
         match events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(Event::Printed(bytes)) => {
-                results
-                    .send(&Record::Output { text: String::from_utf8_lossy(&bytes).into_owned() })?;
+            Ok(Event::Printed(text)) => {
+                results.send(&Record::Output { text })?;
             }
             Ok(Event::Ended(status)) => {
                 ended = Some(start.elapsed());
@@ -77,9 +76,8 @@ pub fn run_and_report(
     // All its processes are gone now, so the last of its output is in the channel.
     while let Ok(event) = events.recv_timeout(Duration::from_secs(1)) {
         match event {
-            Event::Printed(bytes) => {
-                results
-                    .send(&Record::Output { text: String::from_utf8_lossy(&bytes).into_owned() })?;
+            Event::Printed(text) => {
+                results.send(&Record::Output { text })?;
             }
             Event::Silent => break,
             Event::Ended(_) => {}
@@ -109,7 +107,7 @@ fn spawn(
 ) -> anyhow::Result<()> {
     let dir = fresh_directory(name)?;
     // One pipe for both, so that the lines stay in the order in which they were written.
-    let (mut output, input) = pipe().context("cannot make a pipe")?;
+    let (output, input) = pipe().context("cannot make a pipe")?;
     let mut child = Command::new(&command[0])
         .args(&command[1..])
         .current_dir(&dir)
@@ -127,12 +125,9 @@ fn spawn(
 
     let to_reader = events.clone();
     thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(length @ 1..) = output.read(&mut buffer) {
-            if to_reader.send(Event::Printed(buffer[..length].to_vec())).is_err() {
-                return;
-            }
-        }
+        each_line(output, |line| {
+            let _ = to_reader.send(Event::Printed(line));
+        });
         let _ = to_reader.send(Event::Silent);
     });
     thread::spawn(move || {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use vm_init::{Record, TESTS_DIR, is_selected};
+use vm_init::{LIST, Record, TESTS_DIR, only, selected};
 
 use crate::port::Port;
 use crate::run::run_and_report;
@@ -18,18 +18,16 @@ pub fn run_all(
     environment: &[(String, String)],
     results: &mut Port,
 ) -> anyhow::Result<()> {
-    let mut selected = Vec::new();
+    let mut tests = Vec::new();
     for program in test_programs()? {
-        for name in list(&program)?.into_iter().filter(|name| is_selected(name, filters, exact)) {
-            selected.push((program.clone(), name));
+        for name in selected(&list(&program)?, filters, exact) {
+            tests.push((program.clone(), name));
         }
     }
-    results.send(&Record::Plan { tests: selected.len() })?;
-    for (program, name) in selected {
-        // `--include-ignored`: the attribute only keeps them out of a plain `cargo test`.
-        let command =
-            [&program, "--exact", &name, "--include-ignored", "--nocapture", "--test-threads=1"]
-                .map(str::to_owned);
+    results.send(&Record::Plan { tests: tests.len() })?;
+    for (program, name) in tests {
+        let arguments = only(&name).map(str::to_owned);
+        let command = [vec![program], arguments.into()].concat();
         run_and_report(&command, environment, timeout, &name, results)?;
     }
     Ok(())
@@ -42,13 +40,11 @@ fn test_programs() -> anyhow::Result<Vec<String>> {
     Ok(paths.into_iter().map(|path| path.to_string_lossy().into_owned()).collect())
 }
 
-/// `step04::cat_prints_the_file: test`, a line for each.
-fn list(program: &str) -> anyhow::Result<Vec<String>> {
+fn list(program: &str) -> anyhow::Result<String> {
     let listed = Command::new(program)
-        .args(["--list", "--format", "terse", "--include-ignored"])
+        .args(LIST)
         .output()
         .with_context(|| format!("cannot start {program}"))?;
     ensure!(listed.status.success(), "{program} --list: {}", listed.status);
-    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
-    Ok(text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
+    Ok(String::from_utf8_lossy(&listed.stdout).into_owned())
 }
