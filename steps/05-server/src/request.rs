@@ -31,6 +31,17 @@ pub struct Message<'a> {
     pub payload: Box<dyn Payload + 'a>,
 }
 
+impl<'a> Message<'a> {
+    /// A message that was read whole: what its head does not need is payload.
+    pub fn in_memory(message: &'a [u8]) -> Message<'a> {
+        let whole = message.len();
+        let head =
+            InHeader::read_from_prefix(message).map_or(whole, |(header, _)| head_len(&header));
+        let (head, payload) = message.split_at(head.min(whole));
+        Message { head, payload: Box::new(InMemory(payload)) }
+    }
+}
+
 /// Brings requests. Step 12 has another.
 pub trait RequestPath: Send {
     /// Waits for the next; `None` after the file system was unmounted.
@@ -71,16 +82,12 @@ impl RequestPath for ReadPath {
                 Err(ReadFault::Fatal(error)) => return Err(error),
             }
         };
-        let message = &self.buffer[..length];
-        let head =
-            InHeader::read_from_prefix(message).map_or(length, |(header, _)| head_len(&header));
-        let (head, payload) = message.split_at(head.min(length));
-        Ok(Some(Message { head, payload: Box::new(InMemory(payload)) }))
+        Ok(Some(Message::in_memory(&self.buffer[..length])))
     }
 }
 
 /// A payload that `read(2)` brought along.
-pub(crate) struct InMemory<'a>(pub &'a [u8]);
+struct InMemory<'a>(&'a [u8]);
 
 impl Payload for InMemory<'_> {
     fn bytes(&mut self) -> io::Result<&[u8]> {

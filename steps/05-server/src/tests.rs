@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use nix::errno::Errno;
+use step02_wire::Opcode;
 use step02_wire::abi::*;
-use step02_wire::{Opcode, head_len};
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::IntoBytes;
 
 use crate::*;
 
@@ -42,9 +42,7 @@ impl RequestPath for Asked {
     fn next(&mut self) -> io::Result<Option<Message<'_>>> {
         let Some(message) = self.0.next() else { return Ok(None) };
         self.1 = message;
-        let head = InHeader::read_from_prefix(&self.1).map_or(self.1.len(), |(h, _)| head_len(&h));
-        let (head, payload) = self.1.split_at(head.min(self.1.len()));
-        Ok(Some(Message { head, payload: Box::new(request::InMemory(payload)) }))
+        Ok(Some(Message::in_memory(&self.1)))
     }
 }
 
