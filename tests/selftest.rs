@@ -6,6 +6,7 @@ mod visitor;
 use std::fs;
 use std::path::Path;
 use std::thread;
+use std::time::Duration;
 
 use step01_device::{BUFFER_SIZE, Device, Mount};
 use step02_wire::{Numbering, Opcode, decode};
@@ -71,6 +72,8 @@ fn f_passes_in_a_guest_that_was_cleared_up() {
 #[ignore = "tests the rig: cargo xtask vm-test --self-test"]
 fn g_crashes_the_kernel() {
     println!("its last words");
+    // Pid 1 hands them on, and nothing would tell us that it has: a crash at once may be quicker.
+    thread::sleep(Duration::from_secs(1));
     fs::write("/proc/sysrq-trigger", "c").unwrap();
 }
 
