@@ -1,0 +1,64 @@
+//! A directory in memory: mounts an empty one, and forgets it all at the end.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use clap::Parser;
+use step02_wire::Numbering;
+use step02_wire::abi::InitFlags;
+use step03_handshake::Wishes;
+use step05_server::{Files, Session};
+use step06_memfs::Memfs;
+
+/// Step 06: a file system in memory. Write what you like; Ctrl-C unmounts, and all of it is gone.
+#[derive(Parser)]
+struct Arguments {
+    /// An empty directory to mount on.
+    mountpoint: PathBuf,
+    /// How much may be in it: bytes, or with K, M or G behind the number.
+    #[arg(long, default_value = "1G", value_parser = bytes)]
+    size: u64,
+    /// Let other users in, too: each may do what owners and modes allow.
+    #[arg(long)]
+    allow_other: bool,
+    /// Print the conversation on stderr; STYLE is raw or stable (requests numbered from 1).
+    #[arg(long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "raw")]
+    trace: Option<Numbering>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let mut options = vec!["default_permissions"];
+    if arguments.allow_other {
+        options.push("allow_other");
+    }
+    let mountpoint = &arguments.mountpoint;
+    let session = Session::mount(mountpoint, "step06-memfs", &options, arguments.trace)?;
+    let path = session.path().display();
+    println!("Mounted. Look inside from another terminal: cp -r /etc {path}; ls {path}; df {path}");
+
+    let memfs = Files(Memfs::new(arguments.size));
+    // ANCHOR: wishes
+    let mut wishes = Wishes::default();
+    wishes.flags |= InitFlags::ATOMIC_O_TRUNC;
+    // ANCHOR_END: wishes
+    session.serve(&wishes, &memfs)?;
+
+    let left = memfs.0.counters();
+    println!("Unmounted. All is gone: nodes {}, blocks {}.", left.nodes, left.blocks);
+    Ok(())
+}
+
+/// `64M`: a number, and what it counts.
+fn bytes(text: &str) -> anyhow::Result<u64> {
+    let (number, unit) = match text.as_bytes().last() {
+        Some(b'K' | b'k') => (&text[..text.len() - 1], 1 << 10),
+        Some(b'M' | b'm') => (&text[..text.len() - 1], 1 << 20),
+        Some(b'G' | b'g') => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1),
+    };
+    let number: u64 = number.parse().context("give a size like 4096, 64M or 1G")?;
+    let size = number.checked_mul(unit).context("that is more than 64 bits can say")?;
+    ensure!(size >= 4096, "the root directory alone takes 4096 bytes");
+    Ok(size)
+}

@@ -1,0 +1,128 @@
+//! What is in a file: pages, and holes between them.
+
+use std::collections::BTreeMap;
+
+use crate::space::{BLOCK, Space};
+
+const PAGE: usize = BLOCK as usize;
+
+/// The pages that were written, by their number. Between them are holes, which read as zeros and cost
+/// nothing: `truncate -s 1T` is one small message.
+#[derive(Debug, Default)]
+pub struct Pages(BTreeMap<u64, Box<[u8; PAGE]>>);
+
+/// A part of one page, and the same part of the caller's buffer.
+struct Part {
+    page: u64,
+    start: usize,
+    length: usize,
+}
+
+/// The pages that `length` bytes from `offset` on touch.
+fn parts(offset: u64, length: usize) -> impl Iterator<Item = Part> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        let at = offset + done as u64;
+        let start = (at % BLOCK) as usize;
+        let part = Part { page: at / BLOCK, start, length: (PAGE - start).min(length - done) };
+        done += part.length;
+        (part.length > 0).then_some(part)
+    })
+}
+
+impl Pages {
+    /// How many pages there are.
+    pub fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// Reads `length` bytes; zeros where nothing was written.
+    pub fn read(&self, offset: u64, length: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(length);
+        for part in parts(offset, length) {
+            match self.0.get(&part.page) {
+                Some(page) => bytes.extend(&page[part.start..part.start + part.length]),
+                None => bytes.resize(bytes.len() + part.length, 0),
+            }
+        }
+        bytes
+    }
+
+    /// Writes as much of `data` as there is space for, and returns how much that was.
+    // ANCHOR: write
+    pub fn write(&mut self, offset: u64, data: &[u8], space: &mut Space) -> usize {
+        let mut written = 0;
+        for part in parts(offset, data.len()) {
+            // Over a page that is there one can write in a full file system, too.
+            if !self.0.contains_key(&part.page) && space.take(1).is_err() {
+                break;
+            }
+            let page = self.0.entry(part.page).or_insert_with(|| Box::new([0; PAGE]));
+            page[part.start..part.start + part.length]
+                .copy_from_slice(&data[written..written + part.length]);
+            written += part.length;
+        }
+        written
+    }
+    // ANCHOR_END: write
+
+    /// Drops everything from `size` on: what grows there again reads as zeros.
+    pub fn truncate(&mut self, size: u64, space: &mut Space) {
+        let beyond = self.0.split_off(&size.div_ceil(BLOCK));
+        space.give_back(beyond.len() as u64);
+        if let Some(page) = self.0.get_mut(&(size / BLOCK)) {
+            page[(size % BLOCK) as usize..].fill(0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_hole_is_zeros_and_costs_nothing() {
+        let (mut pages, mut space) = (Pages::default(), Space::new(10));
+        assert_eq!(pages.write(1 << 40, b"far away", &mut space), 8);
+        assert_eq!((pages.count(), space.taken()), (1, 1));
+        assert_eq!(pages.read((1 << 40) - 2, 5), b"\0\0far");
+        assert_eq!(pages.read(0, 5000), vec![0; 5000]);
+    }
+
+    #[test]
+    fn a_full_file_system_takes_what_fits() {
+        let (mut pages, mut space) = (Pages::default(), Space::new(2));
+        assert_eq!(pages.write(100, &[7; 3 * PAGE], &mut space), 2 * PAGE - 100);
+        assert_eq!(pages.write(2 * BLOCK, b"more", &mut space), 0);
+        assert_eq!(pages.write(0, b"over what is there", &mut space), 18);
+        assert_eq!(pages.read(4096, 2), [7, 7]);
+        pages.truncate(BLOCK, &mut space);
+        assert_eq!(space.free(), 1);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// The same as a vector would do, whatever is written, read and cut.
+        #[test]
+        fn it_is_a_vector_with_holes(steps in prop::collection::vec(
+            (0_u64..40_000, prop::collection::vec(any::<u8>(), 0..9000), 0_u64..50_000), 1..20,
+        )) {
+            let (mut pages, mut space, mut vector) = (Pages::default(), Space::new(99), vec![]);
+            for (offset, data, cut) in steps {
+                prop_assert_eq!(pages.write(offset, &data, &mut space), data.len());
+                let end = offset as usize + data.len();
+                vector.resize(vector.len().max(end), 0);
+                vector[offset as usize..end].copy_from_slice(&data);
+                prop_assert_eq!(pages.read(0, vector.len()), vector.clone());
+                pages.truncate(cut, &mut space);
+                vector.truncate(cut as usize);
+                let beyond = pages.read(vector.len() as u64, 60_000);
+                prop_assert!(beyond.iter().all(|byte| *byte == 0));
+                prop_assert_eq!(space.taken(), pages.count());
+            }
+        }
+    }
+}
