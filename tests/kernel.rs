@@ -4,10 +4,13 @@
 //! plain `cargo test`, which says so; `cargo xtask vm-test` runs them all.
 
 mod book;
+mod in_process;
 mod recorded;
 mod step01;
 mod step02;
 mod step03;
 mod step04;
 mod step05;
+mod step06;
 mod visitor;
+mod xattrs;

@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::thread;
 
 use kernel_tests::is_mounted;
 use nix::errno::Errno;
@@ -13,9 +12,9 @@ use nix::libc;
 use nix::mount::{MntFlags, umount2};
 use nix::sys::stat::stat;
 use step02_wire::abi::*;
-use step03_handshake::Wishes;
-use step05_server::{Answer, Data, Files, Filesystem, Handler, Owed, Request, Session};
+use step05_server::{Answer, Data, Files, Filesystem, Handler, Owed, Request};
 
+use crate::in_process::serving;
 use crate::recorded::trace_of_a_visit;
 use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout};
 
@@ -64,19 +63,6 @@ fn it_ends_well_however_it_ends() {
     assert!(inside.interrupt().unwrap().success());
     drop(file);
     assert!(!is_mounted(&dir).unwrap());
-}
-
-/// Serves `handler` in this process while `visit` runs.
-fn serving<T>(handler: &dyn Handler, visit: impl FnOnce(&Path) -> T) -> T {
-    let dir = fresh_dir("mnt");
-    let session = Session::mount(&dir, "test", &[], None).unwrap();
-    thread::scope(|scope| {
-        let server = scope.spawn(|| session.serve(&Wishes::default(), handler));
-        let seen = visit(&dir);
-        umount2(&dir, MntFlags::MNT_DETACH).unwrap();
-        server.join().unwrap().unwrap();
-        seen
-    })
 }
 
 /// A root whose every name is a file, uncached, that is read as `read` says.

@@ -1,12 +1,12 @@
 //! A small client of the kit's own, so that no version of coreutils matters: it makes the same
 //! system calls everywhere.
 //!
-//! `visit ls DIR`, `visit cat FILE`, `visit df DIR`
+//! `visit`, with nothing behind it, says what it can do.
 
 use std::ffi::{CStr, CString};
-use std::fs::File;
+use std::fs;
 use std::io::{Write, stdout};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
@@ -22,10 +22,23 @@ fn main() -> anyhow::Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ls", dir] => ls(Path::new(dir)),
         ["cat", file] => cat(Path::new(file)),
+        ["names", dir] => count_names(Path::new(dir)),
         ["df", dir] => df(Path::new(dir)),
-        _ => bail!("usage: visit ls DIR | visit cat FILE | visit df DIR"),
+        ["write", file, text] => write(Path::new(file), text),
+        ["mv", old, new] => mv(Path::new(old), Path::new(new)),
+        ["hold", file] => hold(Path::new(file)),
+        _ => bail!("{USAGE}"),
     }
 }
+
+const USAGE: &str = "\
+visit ls DIR           list it, with modes, links and sizes
+visit names DIR        list it, the names alone; print how many there are
+visit cat FILE         print what is in it
+visit df DIR           print the space of its file system
+visit write FILE TEXT  make it, or empty it, and write a line
+visit mv OLD NEW       rename
+visit hold FILE        open it, remove it, read it all the same, close it";
 
 /// `newfstatat`, `open(O_DIRECTORY)`, `getdents64` until it gives nothing, `newfstatat` for each name, `close`.
 fn ls(path: &Path) -> anyhow::Result<()> {
@@ -86,17 +99,50 @@ fn mode(stat: &FileStat) -> String {
 
 /// `open`, `read` until it gives nothing, `close`.
 fn cat(path: &Path) -> anyhow::Result<()> {
-    let file: File = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
-        .map_err(|errno| anyhow!("cat: {}: {}", path.display(), errno.desc()))?
-        .into();
+    print_all(&open_to_read("cat", path)?).with_context(|| format!("cat: {}", path.display()))
+}
+
+fn open_to_read(command: &str, path: &Path) -> anyhow::Result<OwnedFd> {
+    open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(|errno| anyhow!("{command}: {}: {}", path.display(), errno.desc()))
+}
+
+/// Not by way of the standard library, which asks for the file's size first.
+fn print_all(file: &OwnedFd) -> anyhow::Result<()> {
     let mut buffer = [0; 65536];
     loop {
-        match read(&file, &mut buffer) {
+        match read(file, &mut buffer) {
             Ok(0) => return Ok(()),
             Ok(length) => stdout().write_all(&buffer[..length])?,
-            Err(errno) => bail!("cat: {}: {}", path.display(), errno.desc()),
+            Err(errno) => bail!(errno.desc()),
         }
     }
+}
+
+/// `open(O_DIRECTORY)`, `getdents64` until it gives nothing, `close`.
+fn count_names(path: &Path) -> anyhow::Result<()> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let dir = open(path, flags, Mode::empty())
+        .map_err(|errno| anyhow!("names: {}: {}", path.display(), errno.desc()))?;
+    println!("{} names", names(dir.as_fd()).context("names: cannot read the directory")?.len());
+    Ok(())
+}
+
+/// `open(O_CREAT | O_TRUNC)`, `write`, `close`.
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, format!("{text}\n")).with_context(|| format!("write: {}", path.display()))
+}
+
+/// `rename`
+fn mv(old: &Path, new: &Path) -> anyhow::Result<()> {
+    fs::rename(old, new).with_context(|| format!("mv: {}", old.display()))
+}
+
+/// `open`, `unlink`, `read` until it gives nothing, `close`.
+fn hold(path: &Path) -> anyhow::Result<()> {
+    let file = open_to_read("hold", path)?;
+    fs::remove_file(path).with_context(|| format!("hold: {}", path.display()))?;
+    print_all(&file).with_context(|| format!("hold: {}", path.display()))
 }
 
 /// `statfs`

@@ -41,7 +41,7 @@ pub fn serve(name: &str, dir: &Path) -> Server {
     Server::start(command, dir).unwrap()
 }
 
-/// The kit's own client: `visit ls DIR`, `visit cat FILE`, `visit df DIR`.
+/// The kit's own client (tests/visit.rs): `visit ls DIR` and the like.
 pub fn visit(what: &str, path: &Path) -> Output {
     output(program("visit").arg(what).arg(path))
 }
