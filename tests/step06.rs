@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -232,39 +232,63 @@ fn until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-/// The trace of one client, on a file system in memory where `old` and `new` are.
-fn trace_of(client: &[&str], last: &str) -> String {
-    let dir = fresh_dir("mnt");
-    let log = dir.with_extension("trace");
-    let mut command = program("step06-memfs");
-    command.arg("--trace=stable").arg(&dir);
-    command.stdout(Stdio::null()).stderr(File::create(&log).unwrap());
-    let server = Server::start(command, &dir).unwrap();
-    let shell = |line: &[&str]| {
-        let ran = output(program("visit").args(line).current_dir(&dir));
-        assert!(ran.status.success(), "{line:?}: {}", stderr(&ran));
-        stdout(&ran)
-    };
-    shell(&["write", "old", "This was old."]);
-    shell(&["write", "new", "This was new."]);
-    let told = || fs::read_to_string(&log).unwrap();
-    until("two files are closed", || told().matches("RELEASE = ok").count() == 2);
-    let before = told().len();
-    let printed = shell(client);
-    until("its last message", || told()[before..].contains(last));
-    let trace = told()[before..].to_owned();
-    assert!(server.interrupt().unwrap().success());
-    format!("$ {}\n{printed}{trace}", client.join(" "))
+/// A file system in memory, and all that is said about it.
+struct Traced {
+    server: Server,
+    dir: PathBuf,
+    log: PathBuf,
+}
+
+impl Traced {
+    fn start() -> Traced {
+        let dir = fresh_dir("mnt");
+        let log = dir.with_extension("trace");
+        let mut command = program("step06-memfs");
+        command.arg("--trace=stable").arg(&dir);
+        command.stdout(Stdio::null()).stderr(File::create(&log).unwrap());
+        let traced = Traced { server: Server::start(command, &dir).unwrap(), dir, log };
+        until("INIT is answered", || traced.told().contains("INIT = "));
+        traced
+    }
+
+    fn told(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Runs a client, until `last` has been said once more. Returns what was said meanwhile.
+    fn visit(&self, client: &[&str], last: &str) -> String {
+        let before = self.told().len();
+        let ran = output(program("visit").args(client).current_dir(&self.dir));
+        assert!(ran.status.success(), "{client:?}: {}", stderr(&ran));
+        until(last, || self.told()[before..].contains(last));
+        format!("$ {}\n{}{}", client.join(" "), stdout(&ran), &self.told()[before..])
+    }
+
+    fn end(self) {
+        assert!(self.server.interrupt().unwrap().success());
+    }
 }
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn the_conversation_of_a_move() {
-    assert_recorded("step06__mv", &trace_of(&["mv", "old", "new"], "FORGET"));
+    let memfs = Traced::start();
+    memfs.visit(&["write", "old", "This was old."], "RELEASE = ok");
+    memfs.visit(&["write", "new", "This was new."], "RELEASE = ok");
+    assert_recorded("step06__mv", &memfs.visit(&["mv", "old", "new"], "FORGET"));
+    memfs.end();
 }
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
-fn the_conversation_of_an_open_file_that_is_removed() {
-    assert_recorded("step06__hold", &trace_of(&["hold", "old"], "FORGET"));
+fn the_life_of_a_node() {
+    let memfs = Traced::start();
+    let told = [
+        memfs.visit(&["write", "note", "Remember me."], "RELEASE = ok"),
+        memfs.visit(&["ln", "note", "copy"], "LINK = {"),
+        memfs.visit(&["rm", "note"], "UNLINK = ok"),
+        memfs.visit(&["hold", "copy"], "FORGET"),
+    ];
+    assert_recorded("step06__life", &told.concat());
+    memfs.end();
 }

@@ -26,6 +26,8 @@ fn main() -> anyhow::Result<()> {
         ["df", dir] => df(Path::new(dir)),
         ["write", file, text] => write(Path::new(file), text),
         ["mv", old, new] => mv(Path::new(old), Path::new(new)),
+        ["ln", old, new] => ln(Path::new(old), Path::new(new)),
+        ["rm", file] => rm(Path::new(file)),
         ["hold", file] => hold(Path::new(file)),
         _ => bail!("{USAGE}"),
     }
@@ -37,7 +39,9 @@ visit names DIR        list it, the names alone; print how many there are
 visit cat FILE         print what is in it
 visit df DIR           print the space of its file system
 visit write FILE TEXT  make it, or empty it, and write a line
-visit mv OLD NEW       rename
+visit mv OLD NEW       rename it
+visit ln OLD NEW       give it one more name
+visit rm FILE          remove the name
 visit hold FILE        open it, remove it, read it all the same, close it";
 
 /// `newfstatat`, `open(O_DIRECTORY)`, `getdents64` until it gives nothing, `newfstatat` for each name, `close`.
@@ -138,10 +142,20 @@ fn mv(old: &Path, new: &Path) -> anyhow::Result<()> {
     fs::rename(old, new).with_context(|| format!("mv: {}", old.display()))
 }
 
+/// `link`
+fn ln(old: &Path, new: &Path) -> anyhow::Result<()> {
+    fs::hard_link(old, new).with_context(|| format!("ln: {}", new.display()))
+}
+
+/// `unlink`
+fn rm(path: &Path) -> anyhow::Result<()> {
+    fs::remove_file(path).with_context(|| format!("rm: {}", path.display()))
+}
+
 /// `open`, `unlink`, `read` until it gives nothing, `close`.
 fn hold(path: &Path) -> anyhow::Result<()> {
     let file = open_to_read("hold", path)?;
-    fs::remove_file(path).with_context(|| format!("hold: {}", path.display()))?;
+    rm(path)?;
     print_all(&file).with_context(|| format!("hold: {}", path.display()))
 }
 

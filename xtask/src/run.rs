@@ -1,5 +1,6 @@
-//! `cargo xtask run STEP MOUNTPOINT`: a step on this machine's own kernel.
+//! `cargo xtask run STEP …`: a step on this machine's own kernel.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,14 +15,12 @@ use crate::{Outcome, steps};
 pub struct Arguments {
     /// The step: 04, step04 or step04-hello.
     step: String,
-    /// An empty directory to mount on.
-    mountpoint: PathBuf,
-    /// More arguments for the server, for example --trace.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    more: Vec<String>,
+    /// What its server is told: an empty directory to mount on, --trace. `-- --help` lists all.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    arguments: Vec<OsString>,
 }
 
-pub fn run(Arguments { step, mountpoint, more }: Arguments) -> anyhow::Result<Outcome> {
+pub fn run(Arguments { step, arguments }: Arguments) -> anyhow::Result<Outcome> {
     let sh = Shell::new()?;
     let package = steps::find(&sh, &step)?.package;
     let root = steps::workspace_root();
@@ -31,9 +30,9 @@ pub fn run(Arguments { step, mountpoint, more }: Arguments) -> anyhow::Result<Ou
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
     let program = target.join("debug").join(&package);
 
-    let more_text = more.join(" ");
-    eprintln!("$ {} {} {more_text}", program.display(), mountpoint.display());
+    let told: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+    eprintln!("$ {} {}", program.display(), told.join(" "));
     // We become the server: its signals are its own.
-    let error = Command::new(&program).arg(mountpoint).args(more).exec();
+    let error = Command::new(&program).args(arguments).exec();
     Err(error).with_context(|| format!("cannot start {}", program.display()))
 }

@@ -6,10 +6,11 @@ use crate::book::code::{self, Excerpt};
 use crate::book::fault::{Fault, Problem, nearest};
 use crate::book::fence::{Piece, pieces};
 use crate::book::kernel::Functions;
+use crate::book::lifetime::lifetime;
 use crate::book::output::{self, Output};
 
-/// The directives: the first two stand alone on a line and become blocks.
-const DIRECTIVES: [&str; 3] = ["code", "output", "kernel"];
+/// The directives: the first three stand alone on a line and become blocks.
+const DIRECTIVES: [&str; 4] = ["code", "output", "lifetime", "kernel"];
 
 /// What the directives take from.
 pub struct Sources<'a> {
@@ -96,10 +97,12 @@ fn resolve_line(
                 mentioned.push(argument.into());
                 sources.functions.mention(argument, first)
             }
-            "code" | "output" if line.trim_matches([' ', '>']) != directive => Err(Problem::new(
-                "it becomes a block, and there is other text on its line",
-                "Write it alone on a line.",
-            )),
+            "code" | "output" | "lifetime" if line.trim_matches([' ', '>']) != directive => {
+                Err(Problem::new(
+                    "it becomes a block, and there is other text on its line",
+                    "Write it alone on a line.",
+                ))
+            }
             "code" => {
                 code::excerpt(sources.root, argument).map(|Excerpt { lines, language, caption }| {
                     block(before, language, &lines, &caption)
@@ -107,6 +110,7 @@ fn resolve_line(
             }
             "output" => output::output(sources.root, argument)
                 .map(|Output { lines, caption }| block(before, "text", &lines, &caption)),
+            "lifetime" => lifetime(sources.root, argument),
             _ => {
                 Err(Problem::new("no such directive", nearest(name, DIRECTIVES.map(String::from))))
             }

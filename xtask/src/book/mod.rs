@@ -8,6 +8,7 @@ mod code;
 mod fault;
 mod fence;
 mod kernel;
+mod lifetime;
 mod links;
 mod output;
 pub mod preprocess;
