@@ -1,11 +1,12 @@
 //! The way out.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use nix::errno::Errno;
+use nix::sys::uio::pread;
+use nix::unistd::read;
 use step02_wire::encode;
 use step03_handshake::TracedDevice;
 
@@ -39,8 +40,7 @@ impl ReplyPath for WritePath {
         let message = match reply.map(Answer::data) {
             Ok(Data::Bytes(bytes)) => encode::reply(unique, bytes),
             Ok(Data::From { fd, offset, len }) => {
-                let file = File::from(fd.try_clone()?);
-                encode::reply(unique, &fetched(&file, *offset, *len)?)
+                encode::reply(unique, &fetched(fd, *offset, *len)?)
             }
             Err(errno) => encode::error(unique, errno),
         };
@@ -50,23 +50,22 @@ impl ReplyPath for WritePath {
 }
 // ANCHOR_END: write
 
-/// Up to `len` bytes. A file is read until it ends: to the kernel a short answer means its end. A
-/// stream gives what it has: to wait for more might be to wait for ever.
-fn fetched(file: &File, offset: Option<u64>, len: usize) -> io::Result<Vec<u8>> {
+/// Up to `len` bytes. A file is read until it ends: to the kernel a short answer means its end, so an
+/// error on the way is an error, whatever came before. A stream gives what it has: to wait for more
+/// might be to wait for ever.
+fn fetched(source: &OwnedFd, offset: Option<u64>, len: usize) -> io::Result<Vec<u8>> {
     let mut buffer = vec![0; len];
     let mut filled = 0;
     while filled < len {
         let read = match offset {
-            Some(offset) => file.read_at(&mut buffer[filled..], offset + filled as u64),
-            None => (&*file).read(&mut buffer[filled..]),
+            Some(offset) => pread(source, &mut buffer[filled..], position(offset, filled)?),
+            None => read(source, &mut buffer[filled..]),
         };
         match read {
             Ok(0) => break,
             Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            // What came before the error is still good.
-            Err(_) if filled > 0 => break,
-            Err(error) => return Err(error),
+            Err(Errno::EINTR) => continue,
+            Err(errno) => return Err(errno.into()),
         }
         if offset.is_none() {
             break;
@@ -76,16 +75,24 @@ fn fetched(file: &File, offset: Option<u64>, len: usize) -> io::Result<Vec<u8>> 
     Ok(buffer)
 }
 
+/// # Errors
+///
+/// EINVAL where an offset is beyond what off_t can say, as pread(2) itself would.
+fn position(offset: u64, done: usize) -> io::Result<i64> {
+    let position = offset.checked_add(done as u64).and_then(|at| i64::try_from(at).ok());
+    position.ok_or_else(|| Errno::EINVAL.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::{Write, pipe};
-    use std::os::fd::OwnedFd;
 
     #[test]
     fn a_file_is_read_to_its_end_and_no_further() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"0123456789").unwrap();
+        let file = OwnedFd::from(file);
         assert_eq!(fetched(&file, Some(0), 4).unwrap(), b"0123");
         assert_eq!(fetched(&file, Some(8), 4).unwrap(), b"89");
         assert_eq!(fetched(&file, Some(10), 4).unwrap(), b"");
@@ -95,7 +102,7 @@ mod tests {
     #[test]
     fn a_stream_gives_what_it_has() {
         let (reader, mut writer) = pipe().unwrap();
-        let stream = File::from(OwnedFd::from(reader));
+        let stream = OwnedFd::from(reader);
         writer.write_all(b"some").unwrap();
         // More may come, but nobody waits for it.
         assert_eq!(fetched(&stream, None, 100).unwrap(), b"some");
@@ -109,7 +116,8 @@ mod tests {
     #[test]
     fn a_source_that_cannot_be_read_is_an_error() {
         let (_reader, writer) = pipe().unwrap();
-        let unreadable = File::from(OwnedFd::from(writer));
-        assert!(fetched(&unreadable, None, 4).is_err());
+        assert!(fetched(&OwnedFd::from(writer), None, 4).is_err());
+        let file = OwnedFd::from(tempfile::tempfile().unwrap());
+        assert!(fetched(&file, Some(u64::MAX), 4).is_err(), "no file has such an offset");
     }
 }

@@ -1,11 +1,11 @@
 //! The way in.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use nix::errno::Errno;
+use nix::sys::uio::pwrite;
 use step01_device::{BUFFER_SIZE, ReadFault};
 use step02_wire::abi::InHeader;
 use step02_wire::{Operation, head_len};
@@ -18,7 +18,8 @@ pub trait Payload {
     /// All of them, in memory.
     fn bytes(&mut self) -> io::Result<&[u8]>;
 
-    /// Writes all of them to `fd`, from offset `at` on; returns how many bytes were written.
+    /// Writes them to `fd`, from offset `at` on; returns how many bytes were written. That may be fewer
+    /// than there are, when the space runs out: what was written is not lost for the error that follows.
     fn write_to(&mut self, fd: BorrowedFd<'_>, at: u64) -> io::Result<usize>;
 }
 // ANCHOR_END: payload
@@ -95,7 +96,12 @@ impl Payload for InMemory<'_> {
     }
 
     fn write_to(&mut self, fd: BorrowedFd<'_>, at: u64) -> io::Result<usize> {
-        File::from(fd.try_clone_to_owned()?).write_all_at(self.0, at)?;
-        Ok(self.0.len())
+        let at = i64::try_from(at).map_err(|_| Errno::EFBIG)?;
+        loop {
+            match pwrite(fd, self.0, at) {
+                Err(Errno::EINTR) => continue,
+                written => return Ok(written?),
+            }
+        }
     }
 }
