@@ -8,16 +8,19 @@ use xshell::Shell;
 
 use crate::{Outcome, steps, vm, vm_run};
 
-/// Boot a VM, mount the newest step's server, visit it, and show the conversation.
+/// Boot a VM, mount a step's server, visit it, and show the conversation.
 #[derive(clap::Args)]
 pub struct Arguments {
+    /// The step, of those that serve hello.txt: 04 or 05.
+    #[arg(default_value = "05", value_parser = ["4", "04", "5", "05"])]
+    step: String,
     #[command(flatten)]
     vm: vm::Options,
 }
 
-pub fn demo(Arguments { vm: options }: Arguments) -> anyhow::Result<Outcome> {
+pub fn demo(Arguments { step, vm: options }: Arguments) -> anyhow::Result<Outcome> {
     let sh = Shell::new()?;
-    let step = steps::newest(&sh)?;
+    let step = steps::find(&sh, &step)?;
     let colour = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut page = None;
     let mut printed = Ok(());

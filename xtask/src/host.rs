@@ -29,7 +29,10 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Outcome> {
         .write(true)
         .open("/dev/fuse")
         .context("cannot open /dev/fuse on this machine. Try: sudo modprobe fuse")?;
-    let programs = guest::build(sh, Tests::OfTheSteps)?;
+    let mut programs = guest::build(sh, Tests::for_suite(arguments.suite))?;
+    if let Some(suite) = arguments.suite {
+        suite.add_programs(sh, &mut programs)?;
+    }
     let release = cmd!(sh, "uname -r").quiet().read()?;
     println!("kernel {release}, this machine's own");
 
@@ -74,6 +77,8 @@ fn one(
         .env("RUST_BACKTRACE", "0")
         .env("TMPDIR", dir.path())
         .env("STEP_BIN_DIR", programs.dir())
+        // A machine's own kernel is not emulated: the suites do their full work.
+        .env("SUITE_SIZE", "full")
         .env("INSTA_WORKSPACE_ROOT", steps::workspace_root())
         .env("INSTA_UPDATE", if arguments.accept { "always" } else { "no" })
         .env("INSTA_FORCE_PASS", if arguments.accept { "1" } else { "0" })
@@ -92,7 +97,7 @@ fn one(
         });
     });
 
-    let deadline = start + Duration::from_secs(arguments.vm.timeout);
+    let deadline = start + Duration::from_secs(arguments.vm.timeout());
     let timed_out = loop {
         match printed.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(text) => tell(Record::Output { text })?,

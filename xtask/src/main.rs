@@ -9,6 +9,7 @@ mod run;
 mod self_test;
 mod snapshots;
 mod steps;
+mod suite;
 mod test;
 mod vm;
 mod vm_run;

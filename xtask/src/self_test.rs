@@ -33,12 +33,12 @@ const EXPECTED: [&str; 16] = [
 ];
 
 pub fn self_test(mut options: vm::Options) -> anyhow::Result<Outcome> {
-    options.timeout = 4;
+    options.timeout = Some(4);
     let sh = Shell::new()?;
     let work = Work::Tests {
         filters: vec![],
         exact: false,
-        timeout: options.timeout,
+        timeout: options.timeout(),
         environment: vec![],
     };
     let parts = vm::prepare(&sh, &options, Tests::OfTheRig)?;

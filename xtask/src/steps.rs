@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use xshell::Shell;
 
 /// One step: `steps/04-hello` is number `04`, package and program `step04-hello`.
@@ -34,11 +34,6 @@ pub fn all(sh: &Shell) -> anyhow::Result<Vec<Step>> {
         .collect();
     steps.sort();
     Ok(steps)
-}
-
-/// The newest step: the one that the demo shows.
-pub fn newest(sh: &Shell) -> anyhow::Result<Step> {
-    all(sh)?.pop().context("there is no step in steps/")
 }
 
 /// The step that a user means by `4`, `04`, `step04` or `step04-hello`.
@@ -88,6 +83,5 @@ mod tests {
         let sh = Shell::new().unwrap();
         let steps = all(&sh).unwrap();
         assert_eq!(steps[0], Step { number: "01".into(), package: "step01-device".into() });
-        assert_eq!(newest(&sh).unwrap(), steps[steps.len() - 1]);
     }
 }

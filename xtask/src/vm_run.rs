@@ -45,13 +45,13 @@ pub fn run_in_guest(
         name if parts.programs.has(name) => format!("{BIN_DIR}/{name}"),
         path => parts.programs.add(Path::new(path))?,
     };
-    let work = Work::Run { command, timeout: options.timeout };
+    let work = Work::Run { command, timeout: options.timeout() };
     let kernel = vm::only_kernel(&parts)?;
     let mut guest = vm::boot(sh, &parts, kernel, options, work)?;
     eprintln!("{}", guest.banner);
 
     let mut verdict = None;
-    let patience = Duration::from_secs(options.timeout + 30);
+    let patience = Duration::from_secs(options.timeout() + 30);
     loop {
         match guest.machine.next(patience)? {
             Heard::Record(Record::Output { text }) => print(&text),

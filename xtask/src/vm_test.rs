@@ -8,6 +8,7 @@ use anyhow::{anyhow, ensure};
 use vm_init::{LIST, Work, selected};
 use xshell::{Shell, cmd};
 
+use crate::suite::{self, Suite};
 use crate::vm::guest::Tests;
 use crate::vm::kernel::Kernel;
 use crate::vm::machine::{Heard, Machine};
@@ -20,8 +21,14 @@ use crate::{Outcome, host, self_test, snapshots, steps, vm};
 /// `--kernel host` runs them on this machine's own kernel instead (root).
 #[derive(clap::Args, Default, Clone)]
 pub struct Arguments {
-    /// Which tests: a step (04, step04) or a part of a name. None: all.
+    /// Which tests: a step (04, step04) or a part of a name; of a suite: memfs, mirror. None: all.
     pub filters: Vec<String>,
+    /// Run a suite in place of the steps' tests.
+    #[arg(long, conflicts_with_all = ["accept", "exact"])]
+    pub suite: Option<Suite>,
+    /// On this machine's own kernel (root): short for --kernel host.
+    #[arg(long)]
+    host: bool,
     /// A filter is the whole name of a test.
     #[arg(long)]
     pub exact: bool,
@@ -46,6 +53,12 @@ pub struct Arguments {
 
 pub fn vm_test(mut arguments: Arguments) -> anyhow::Result<Outcome> {
     let sh = Shell::new()?;
+    if arguments.host {
+        arguments.vm.kernel = "host".into();
+    }
+    if let Some(suite) = arguments.suite {
+        suite::select(&mut arguments, suite);
+    }
     let options = &arguments.vm;
     if arguments.self_test {
         return self_test::self_test(options.clone());
@@ -70,7 +83,10 @@ pub fn vm_test(mut arguments: Arguments) -> anyhow::Result<Outcome> {
     if options.kernel == "host" {
         return host::run(&sh, &arguments);
     }
-    let parts = vm::prepare(&sh, options, Tests::OfTheSteps)?;
+    let mut parts = vm::prepare(&sh, options, Tests::for_suite(arguments.suite))?;
+    if let Some(suite) = arguments.suite {
+        suite.add_programs(&sh, &mut parts.programs)?;
+    }
     match &parts.kernels[..] {
         [kernel] => run(&parts, kernel, &arguments, stdout()),
         _ => side_by_side(&parts, &arguments),
@@ -88,7 +104,7 @@ fn run(
     let work = Work::Tests {
         filters: arguments.filters.clone(),
         exact: arguments.exact,
-        timeout: options.timeout,
+        timeout: options.timeout(),
         environment: snapshots::environment(arguments.accept, kernel.cached.is_some()),
     };
     let start = Instant::now();
@@ -97,7 +113,7 @@ fn run(
 
     let mut report = Report::new(&mut out, arguments.nocapture);
     // The guest enforces each test's deadline. This one is for a guest that cannot any more.
-    let end = listen(&mut guest.machine, &mut report, Duration::from_secs(options.timeout + 30))?;
+    let end = listen(&mut guest.machine, &mut report, Duration::from_secs(options.timeout() + 30))?;
     if options.verbose {
         eprint!("the guest's console:\n{}", guest.machine.console());
     }
@@ -191,7 +207,7 @@ pub fn listen(
 
 /// The guest's test program is a static executable: it lists itself here as well.
 fn list(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let program = vm::guest::build(sh, Tests::OfTheSteps)?.tests;
+    let program = vm::guest::build(sh, Tests::for_suite(arguments.suite))?.tests;
     let listed = cmd!(sh, "{program} {LIST...}").quiet().read()?;
     for name in selected(&listed, &arguments.filters, arguments.exact) {
         println!("{name}");

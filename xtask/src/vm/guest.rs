@@ -6,16 +6,21 @@ use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use vm_init::{BIN_DIR, TESTS_DIR, WORKSPACE_DIR};
-use xshell::{Shell, cmd};
+use xshell::{PushEnv, Shell, cmd};
 
 use crate::steps::{self, workspace_root};
+use crate::suite::Suite;
 use crate::vm::initramfs::Initramfs;
 
 /// The target is named though it is the host's: only then do the flags spare build scripts and
 /// procedural macros, which must stay dynamic.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Programs of the kit's own beside the servers.
 const TOOLS: [&str; 2] = ["visit", "guide"];
+
+/// The guest's users and groups, with the numbers that Debian gives them.
+const PASSWD: &[u8] = b"root:x:0:0::/:\ndaemon:x:1:1::/:\nnobody:x:65534:65534::/:\n";
+const GROUP: &[u8] = b"root:x:0:\ndaemon:x:1:\nnogroup:x:65534:\n";
 
 /// Where the built programs are.
 pub struct Programs {
@@ -32,6 +37,21 @@ pub enum Tests {
     OfTheSteps,
     /// The tests of the rig, most of which must fail.
     OfTheRig,
+    /// The suites.
+    Suites,
+}
+
+impl Tests {
+    /// Those of a suite, or those of the steps.
+    pub fn for_suite(suite: Option<Suite>) -> Tests {
+        if suite.is_some() { Tests::Suites } else { Tests::OfTheSteps }
+    }
+}
+
+/// What makes cargo link statically, for [`TARGET`].
+pub fn statically(sh: &Shell) -> PushEnv<'_> {
+    let flags = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS";
+    sh.push_env(flags, "-C target-feature=+crt-static")
 }
 
 /// Builds pid 1, each step's server, the client and the tests.
@@ -45,10 +65,7 @@ pub fn build(sh: &Shell, tests: Tests) -> anyhow::Result<Programs> {
     let _there = sh.push_dir(workspace_root());
     // A directory of its own, so that these flags do not make cargo build all else again.
     let _target = sh.push_env("CARGO_TARGET_DIR", "target/vm");
-    let _static = sh.push_env(
-        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
-        "-C target-feature=+crt-static",
-    );
+    let _static = statically(sh);
     // Small, since QEMU has to carry them in: nobody debugs in the guest.
     let _debug = sh.push_env("CARGO_PROFILE_DEV_DEBUG", "false");
     let _strip = sh.push_env("CARGO_PROFILE_DEV_STRIP", "debuginfo");
@@ -61,7 +78,7 @@ pub fn build(sh: &Shell, tests: Tests) -> anyhow::Result<Programs> {
         .context("cannot build the guest's programs")?;
     let messages = cmd!(
         sh,
-        "cargo test {select...} --no-run --test kernel --test selftest --message-format json"
+        "cargo test {select...} --no-run --test kernel --test selftest --test suites --message-format json"
     )
     .quiet()
     .read()
@@ -69,6 +86,7 @@ pub fn build(sh: &Shell, tests: Tests) -> anyhow::Result<Programs> {
     let name = match tests {
         Tests::OfTheSteps => "kernel",
         Tests::OfTheRig => "selftest",
+        Tests::Suites => "suites",
     };
     let tests = executable(&messages, name)
         .with_context(|| format!("cargo built no test program called {name}"))?;
@@ -106,6 +124,9 @@ impl Programs {
         let init =
             fs::read(&self.init).with_context(|| format!("cannot read {}", self.init.display()))?;
         initramfs.file("/init", 0o755, &init)?;
+        // Users to act as, for tests of who may do what.
+        initramfs.file("/etc/passwd", 0o644, PASSWD)?;
+        initramfs.file("/etc/group", 0o644, GROUP)?;
 
         let snapshots = workspace_root().join("tests/snapshots");
         if snapshots.exists() {

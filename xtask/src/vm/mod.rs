@@ -38,9 +38,9 @@ pub struct Options {
     /// How many processors the guest has.
     #[arg(long, default_value_t = 1)]
     pub smp: u32,
-    /// Deadline of each test or program in the guest, in seconds.
-    #[arg(long, default_value_t = 20)]
-    pub timeout: u64,
+    /// Deadline of each test or program in the guest, in seconds; of a suite's tests it is 900.
+    #[arg(long, value_name = "SECONDS [default: 20]")]
+    pub timeout: Option<u64>,
     /// Wait for a debugger before the guest's first instruction.
     #[arg(long)]
     pub gdb: bool,
@@ -56,10 +56,17 @@ impl Default for Options {
             modules: None,
             accel: Accel::Auto,
             smp: 1,
-            timeout: 20,
+            timeout: None,
             gdb: false,
             verbose: false,
         }
+    }
+}
+
+impl Options {
+    /// The deadline, in seconds.
+    pub fn timeout(&self) -> u64 {
+        self.timeout.unwrap_or(20)
     }
 }
 

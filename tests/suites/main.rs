@@ -1,0 +1,11 @@
+//! The suites: judges of the file systems of steps 06 and 07 that are not part of every run.
+//!
+//! `cargo xtask vm-test --suite NAME`. Like the tests of the steps they go through a real kernel, and
+//! are kept out of a plain `cargo test`.
+
+mod fsx;
+mod pjdfstest;
+mod served;
+#[path = "../visitor.rs"]
+#[allow(dead_code)] // the suites use a part of it
+mod visitor;
