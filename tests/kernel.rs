@@ -5,6 +5,7 @@
 
 mod book;
 mod in_process;
+mod mounted;
 mod recorded;
 mod step01;
 mod step02;
@@ -12,5 +13,6 @@ mod step03;
 mod step04;
 mod step05;
 mod step06;
+mod step07;
 mod visitor;
 mod xattrs;

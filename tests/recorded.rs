@@ -1,6 +1,7 @@
 //! Outputs that the book shows: recorded once for each kernel, and compared ever after.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -13,7 +14,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{FileStat, stat};
 use nix::unistd::{Pid, gettid};
 
-use crate::visitor::{fresh_dir, program, visit};
+use crate::visitor::{fresh_dir, output, program, stderr, stdout, until, visit};
 
 /// /tmp/m, where the book mounts: for outputs that it shows.
 pub fn books_dir() -> PathBuf {
@@ -40,6 +41,46 @@ pub fn trace_of_a_visit(server: &str) -> String {
     visit("cat", &dir.join("nothing"));
     assert!(server.interrupt().unwrap().success());
     fs::read_to_string(&log).unwrap()
+}
+
+/// A server, and all that is said between it and the kernel.
+pub struct Traced {
+    server: Server,
+    /// Where it is mounted.
+    pub dir: PathBuf,
+    log: PathBuf,
+}
+
+impl Traced {
+    /// Starts it as `PROGRAM ARGUMENTS MOUNTPOINT`.
+    pub fn start(name: &str, arguments: &[&OsStr]) -> Traced {
+        let dir = fresh_dir("mnt");
+        let log = dir.with_extension("trace");
+        let mut command = program(name);
+        command.arg("--trace=stable").args(arguments).arg(&dir);
+        command.stdout(Stdio::null()).stderr(File::create(&log).unwrap());
+        let traced = Traced { server: Server::start(command, &dir).unwrap(), dir, log };
+        until("INIT is answered", || traced.told().contains("INIT = "));
+        traced
+    }
+
+    fn told(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Runs a client, until `last` has been said once more. Returns what was said meanwhile.
+    pub fn visit(&self, client: &[&str], last: &str) -> String {
+        let before = self.told().len();
+        let ran = output(program("visit").args(client).current_dir(&self.dir));
+        assert!(ran.status.success(), "{client:?}: {}", stderr(&ran));
+        until(last, || self.told()[before..].contains(last));
+        format!("$ {}\n{}{}", client.join(" "), stdout(&ran), &self.told()[before..])
+    }
+
+    /// Ctrl-C.
+    pub fn end(self) {
+        assert!(self.server.interrupt().unwrap().success());
+    }
 }
 
 /// The series of the running kernel: `6.12`.

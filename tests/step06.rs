@@ -1,13 +1,11 @@
 //! Step 06: a file system in memory, as its clients see it.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use kernel_tests::Server;
 use nix::libc;
@@ -19,13 +17,9 @@ use step05_server::Files;
 use step06_memfs::Memfs;
 
 use crate::in_process::serving;
-use crate::recorded::assert_recorded;
-use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout, visit};
+use crate::recorded::{Traced, assert_recorded};
+use crate::visitor::{errno, fresh_dir, output, program, serve, stderr, stdout, until, visit};
 use crate::xattrs;
-
-fn errno(result: io::Result<impl Sized>) -> Option<i32> {
-    result.err().and_then(|error| error.raw_os_error())
-}
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
@@ -223,56 +217,10 @@ fn when_all_is_removed_and_closed_there_is_the_root_alone() {
     });
 }
 
-/// FORGET comes when the kernel likes, and nobody waits for it.
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !holds() {
-        assert!(Instant::now() < deadline, "never came: {what}");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// A file system in memory, and all that is said about it.
-struct Traced {
-    server: Server,
-    dir: PathBuf,
-    log: PathBuf,
-}
-
-impl Traced {
-    fn start() -> Traced {
-        let dir = fresh_dir("mnt");
-        let log = dir.with_extension("trace");
-        let mut command = program("step06-memfs");
-        command.arg("--trace=stable").arg(&dir);
-        command.stdout(Stdio::null()).stderr(File::create(&log).unwrap());
-        let traced = Traced { server: Server::start(command, &dir).unwrap(), dir, log };
-        until("INIT is answered", || traced.told().contains("INIT = "));
-        traced
-    }
-
-    fn told(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
-    }
-
-    /// Runs a client, until `last` has been said once more. Returns what was said meanwhile.
-    fn visit(&self, client: &[&str], last: &str) -> String {
-        let before = self.told().len();
-        let ran = output(program("visit").args(client).current_dir(&self.dir));
-        assert!(ran.status.success(), "{client:?}: {}", stderr(&ran));
-        until(last, || self.told()[before..].contains(last));
-        format!("$ {}\n{}{}", client.join(" "), stdout(&ran), &self.told()[before..])
-    }
-
-    fn end(self) {
-        assert!(self.server.interrupt().unwrap().success());
-    }
-}
-
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn the_conversation_of_a_move() {
-    let memfs = Traced::start();
+    let memfs = Traced::start("step06-memfs", &[]);
     memfs.visit(&["write", "old", "This was old."], "RELEASE = ok");
     memfs.visit(&["write", "new", "This was new."], "RELEASE = ok");
     assert_recorded("step06__mv", &memfs.visit(&["mv", "old", "new"], "FORGET"));
@@ -282,7 +230,7 @@ fn the_conversation_of_a_move() {
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn the_life_of_a_node() {
-    let memfs = Traced::start();
+    let memfs = Traced::start("step06-memfs", &[]);
     let told = [
         memfs.visit(&["write", "note", "Remember me."], "RELEASE = ok"),
         memfs.visit(&["ln", "note", "copy"], "LINK = {"),

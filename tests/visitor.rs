@@ -2,8 +2,11 @@
 
 use std::env;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use kernel_tests::{Server, programs};
 
@@ -44,4 +47,18 @@ pub fn serve(name: &str, dir: &Path) -> Server {
 /// The kit's own client (tests/visit.rs): `visit ls DIR` and the like.
 pub fn visit(what: &str, path: &Path) -> Output {
     output(program("visit").arg(what).arg(path))
+}
+
+/// What a call that was to fail failed with.
+pub fn errno(result: io::Result<impl Sized>) -> Option<i32> {
+    result.err().and_then(|error| error.raw_os_error())
+}
+
+/// Waits for what comes when the kernel likes, such as a FORGET.
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < deadline, "never came: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
 }

@@ -4,6 +4,9 @@
 //! are kept out of a plain `cargo test`.
 
 mod fsx;
+#[path = "../mounted.rs"]
+#[allow(dead_code)]
+mod mounted;
 mod pjdfstest;
 mod served;
 #[path = "../visitor.rs"]

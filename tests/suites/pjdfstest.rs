@@ -5,7 +5,8 @@ use std::fs;
 
 use serde::Deserialize;
 
-use crate::served::{Served, Tmpfs, full};
+use crate::mounted::Mounted;
+use crate::served::{Served, full};
 use crate::visitor::{output, program, stderr, stdout};
 
 /// Users and features. All that a Linux file system can have is asked for. The naps are longer than the
@@ -64,7 +65,7 @@ fn judge(served: Served) {
     let configuration = served.dir.with_extension("toml");
     fs::write(&configuration, CONFIGURATION).unwrap();
     // For the questions about two file systems.
-    let other = Tmpfs::mount("other");
+    let other = Mounted::tmpfs("other");
     let mut pjdfstest = program("pjdfstest");
     pjdfstest.arg("-c").arg(&configuration).arg("-p").arg(&served.dir).arg("-s").arg(&other.0);
     let run = output(pjdfstest.env("NO_COLOR", "1").env("RUST_BACKTRACE", "0"));

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use kernel_tests::Server;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
+use crate::mounted::Mounted;
 use crate::visitor::{fresh_dir, program};
 
 /// A mounted file system, for everybody to write to.
@@ -17,25 +17,7 @@ pub struct Served {
     /// Where it is mounted.
     pub dir: PathBuf,
     /// What is mirrored.
-    source: Option<Tmpfs>,
-}
-
-/// A mounted tmpfs. Dropping it unmounts.
-pub struct Tmpfs(pub PathBuf);
-
-impl Tmpfs {
-    /// Mounts one, with a name of its own in the test's directory.
-    pub fn mount(name: &str) -> Tmpfs {
-        let dir = fresh_dir(name);
-        mount(Some("tmpfs"), &dir, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
-        Tmpfs(dir)
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
-    }
+    source: Option<Mounted>,
 }
 
 impl Served {
@@ -46,20 +28,20 @@ impl Served {
 
     /// Step 07, over a tmpfs.
     pub fn mirror() -> Served {
-        let source = Tmpfs::mount("source");
+        let source = Mounted::tmpfs("source");
         let path = source.0.clone();
         Served::start("step07-mirror", &[&path], Some(source))
     }
 
     /// No server: what a judge says of tmpfs shows which complaints are not about us.
     pub fn tmpfs() -> Served {
-        let source = Tmpfs::mount("mnt");
+        let source = Mounted::tmpfs("mnt");
         let dir = source.0.clone();
         open_the_way(&dir);
         Served { server: None, dir, source: Some(source) }
     }
 
-    fn start(name: &str, before: &[&Path], source: Option<Tmpfs>) -> Served {
+    fn start(name: &str, before: &[&Path], source: Option<Mounted>) -> Served {
         let dir = fresh_dir("mnt");
         let mut command = program(name);
         command.args(before).arg(&dir).arg("--allow-other").stdout(Stdio::null());

@@ -1,6 +1,7 @@
 //! What is in an open directory, from getdents64(2) to READDIR.
 
 use std::ffi::{CStr, OsStr};
+use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
@@ -12,34 +13,66 @@ use step02_wire::Dirents;
 /// Room for one call. It holds the longest entry a few times.
 const BUFFER: usize = 4096;
 
-/// Pushes the entries from `offset` on, until one does not fit. 0 is the start; any other offset is one
-/// that the source gave with an earlier entry (`d_off`), and means whatever the source means by it.
-///
-/// `parent` is the inode number that `..` is to have, if not its own.
-// ANCHOR: list
-pub fn list(
-    dir: &OwnedFd,
+/// An open directory, and how far it has been listed.
+#[derive(Debug)]
+pub struct Listing {
+    dir: OwnedFd,
+    buffer: [u8; BUFFER],
+    /// Entries that were read, and not told yet.
+    rest: Range<usize>,
+    /// Where the first of them is: the `d_off` of the one before.
     offset: u64,
-    parent: Option<u64>,
-    listing: &mut Dirents,
-) -> Result<(), Errno> {
-    lseek(dir, i64::try_from(offset).map_err(|_| Errno::EINVAL)?, Whence::SeekSet)?;
-    let mut buffer = [0; BUFFER];
-    loop {
-        let length = getdents64(dir, &mut buffer)?;
-        if length == 0 {
-            return Ok(());
+}
+
+impl Listing {
+    /// From the start.
+    pub fn of(dir: OwnedFd) -> Listing {
+        Listing { dir, buffer: [0; BUFFER], rest: 0..0, offset: 0 }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &OwnedFd {
+        &self.dir
+    }
+
+    /// Pushes the entries from `offset` on, until one does not fit. 0 is the start; any other offset is
+    /// one that the source gave with an earlier entry (`d_off`), and means whatever the source means by
+    /// it.
+    ///
+    /// To go on where the last listing ended, nothing is sought: where an offset is a position (tmpfs
+    /// before Linux 6.6), the same offset means another entry once one before it was removed.
+    ///
+    /// `parent` is the inode number that `..` is to have, if not its own.
+    // ANCHOR: list
+    pub fn tell(
+        &mut self,
+        offset: u64,
+        parent: Option<u64>,
+        told: &mut Dirents,
+    ) -> Result<(), Errno> {
+        if offset != self.offset || offset == 0 {
+            let to = i64::try_from(offset).map_err(|_| Errno::EINVAL)?;
+            lseek(&self.dir, to, Whence::SeekSet)?;
+            (self.offset, self.rest) = (offset, 0..0);
         }
-        for entry in entries(&buffer[..length]) {
-            let parent = parent.filter(|_| entry.name == "..");
-            let ino = parent.unwrap_or(entry.ino);
-            if !listing.push(ino, entry.off, entry.kind.into(), entry.name) {
+        loop {
+            while let Some((entry, length)) = first_entry(&self.buffer[self.rest.clone()]) {
+                let parent = parent.filter(|_| entry.name == "..");
+                let ino = parent.unwrap_or(entry.ino);
+                if !told.push(ino, entry.off, entry.kind.into(), entry.name) {
+                    return Ok(());
+                }
+                self.offset = entry.off;
+                self.rest.start += length;
+            }
+            self.rest = 0..getdents64(&self.dir, &mut self.buffer)?;
+            if self.rest.is_empty() {
                 return Ok(());
             }
         }
     }
+    // ANCHOR_END: list
 }
-// ANCHOR_END: list
 
 /// `getdents64(dir, buffer, BUFFER)`: how many bytes of entries came, 0 at the end.
 fn getdents64(dir: &OwnedFd, buffer: &mut [u8; BUFFER]) -> Result<usize, Errno> {
@@ -62,20 +95,17 @@ struct Entry<'a> {
     name: &'a OsStr,
 }
 
-/// The entries in what getdents64 wrote. Stops at the first that is cut.
-fn entries(mut bytes: &[u8]) -> impl Iterator<Item = Entry<'_>> {
-    std::iter::from_fn(move || {
-        let (ino, rest) = bytes.split_first_chunk()?;
-        let (off, rest) = rest.split_first_chunk()?;
-        let (length, rest) = rest.split_first_chunk()?;
-        let (kind, _) = rest.split_first()?;
-        // The whole entry, with the zeros behind the name.
-        let (entry, next) = bytes.split_at_checked(u16::from_ne_bytes(*length).into())?;
-        let name = CStr::from_bytes_until_nul(entry.get(19..)?).ok()?;
-        bytes = next;
-        let (ino, off) = (u64::from_ne_bytes(*ino), u64::from_ne_bytes(*off));
-        Some(Entry { ino, off, kind: *kind, name: OsStr::from_bytes(name.to_bytes()) })
-    })
+/// The first of the entries that getdents64 wrote, and its length; none, where no whole one is.
+fn first_entry(bytes: &[u8]) -> Option<(Entry<'_>, usize)> {
+    let (ino, rest) = bytes.split_first_chunk()?;
+    let (off, rest) = rest.split_first_chunk()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let (kind, _) = rest.split_first()?;
+    // With the zeros behind the name.
+    let length = usize::from(u16::from_ne_bytes(*length));
+    let name = CStr::from_bytes_until_nul(bytes.get(19..length)?).ok()?;
+    let (ino, off) = (u64::from_ne_bytes(*ino), u64::from_ne_bytes(*off));
+    Some((Entry { ino, off, kind: *kind, name: OsStr::from_bytes(name.to_bytes()) }, length))
 }
 
 #[cfg(test)]
@@ -94,23 +124,19 @@ mod tests {
 
     #[test]
     fn what_is_whole_is_read_and_what_is_cut_is_not() {
-        let two = [bytes(7, 1, 4, "dir"), bytes(8, 2, 8, "a longer name")].concat();
-        let name = OsStr::new;
-        let expected = [
-            Entry { ino: 7, off: 1, kind: 4, name: name("dir") },
-            Entry { ino: 8, off: 2, kind: 8, name: name("a longer name") },
-        ];
-        assert_eq!(entries(&two).collect::<Vec<_>>(), expected);
-        for cut in 0..two.len() {
-            let whole = usize::from(cut >= 24);
-            assert_eq!(entries(&two[..cut]).collect::<Vec<_>>(), expected[..whole], "at {cut}");
+        let entry = bytes(7, 1, 4, "a directory");
+        let expected = Entry { ino: 7, off: 1, kind: 4, name: OsStr::new("a directory") };
+        let two = [&entry[..], &bytes(8, 2, 8, "next")].concat();
+        assert_eq!(first_entry(&two), Some((expected, 32)));
+        for cut in 0..entry.len() {
+            assert_eq!(first_entry(&entry[..cut]), None, "at {cut}");
         }
     }
 
     #[test]
-    fn bytes_that_are_no_entries_end_it() {
+    fn bytes_that_are_no_entry_are_none() {
         for garbage in [[0; 64], [255; 64], [19; 64]] {
-            assert_eq!(entries(&garbage).count(), 0);
+            assert_eq!(first_entry(&garbage), None);
         }
     }
 }

@@ -27,7 +27,7 @@ use step05_server::{Data, Filesystem, Payload};
 use crate::attributes::{attr, device, statfs};
 use crate::caller::AsCaller;
 use crate::handles::Handles;
-use crate::listing;
+use crate::listing::Listing;
 use crate::nodes::{Nodes, path_of};
 use crate::source::{SourceError, check_apart, open_source};
 use crate::xattr;
@@ -39,8 +39,8 @@ type Result<T> = std::result::Result<T, Errno>;
 pub struct Mirror {
     nodes: Nodes,
     files: Handles<OwnedFd>,
-    /// A directory's descriptor has one position, so one listing at a time.
-    directories: Handles<Mutex<OwnedFd>>,
+    /// Each is listed once at a time.
+    directories: Handles<Mutex<Listing>>,
     /// The source's own inode number: what is above it is nobody's business.
     root_ino: u64,
     valid: Duration,
@@ -326,14 +326,17 @@ impl Filesystem for Mirror {
         let node = self.nodes.get(header.nodeid)?;
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let directory = open(&node.path(), flags, Mode::empty())?;
-        Ok(OpenOut { fh: self.directories.add(Mutex::new(directory)), ..OpenOut::default() })
+        Ok(OpenOut {
+            fh: self.directories.add(Mutex::new(Listing::of(directory))),
+            ..OpenOut::default()
+        })
     }
 
-    fn readdir(&self, header: &InHeader, arg: &ReadIn, listing: &mut Dirents) -> Result<()> {
+    fn readdir(&self, header: &InHeader, arg: &ReadIn, told: &mut Dirents) -> Result<()> {
         let directory = self.directories.get(arg.fh)?;
-        let directory = directory.lock().unwrap_or_else(PoisonError::into_inner);
         let parent = (header.nodeid == ROOT_ID).then_some(self.root_ino);
-        listing::list(&directory, arg.offset, parent, listing)
+        let mut listing = directory.lock().unwrap_or_else(PoisonError::into_inner);
+        listing.tell(arg.offset, parent, told)
     }
 
     fn releasedir(&self, _: &InHeader, arg: &ReleaseIn) -> Result<()> {
@@ -343,7 +346,7 @@ impl Filesystem for Mirror {
 
     fn fsyncdir(&self, _: &InHeader, arg: &FsyncIn) -> Result<()> {
         let directory = self.directories.get(arg.fh)?;
-        sync(&directory.lock().unwrap_or_else(PoisonError::into_inner), arg)
+        sync(directory.lock().unwrap_or_else(PoisonError::into_inner).dir(), arg)
     }
 }
 
