@@ -6,6 +6,8 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use kernel_tests::Server;
 use nix::libc;
@@ -215,6 +217,22 @@ fn when_all_is_removed_and_closed_there_is_the_root_alone() {
         drop(held);
         until("everything is forgotten", || memfs.0.counters() == empty);
     });
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn it_ends_well_in_the_middle_of_a_read() {
+    for n in 0..30 {
+        let dir = fresh_dir(&format!("mnt-{n}"));
+        let mut command = program("step06-memfs");
+        command.arg(&dir).stdout(Stdio::null());
+        let server = Server::start(command, &dir).unwrap();
+        let mut file = File::create(dir.join("file")).unwrap();
+        let writer = thread::spawn(move || while file.write_all(&[7; 16384]).is_ok() {});
+        thread::sleep(Duration::from_millis(5));
+        assert!(server.interrupt().unwrap().success(), "round {n}");
+        writer.join().unwrap();
+    }
 }
 
 #[test]

@@ -4,11 +4,15 @@
 //! are kept out of a plain `cargo test`.
 
 mod fsx;
+#[path = "../in_process.rs"]
+mod in_process;
+mod leaks;
 #[path = "../mounted.rs"]
 #[allow(dead_code)]
 mod mounted;
 mod pjdfstest;
 mod served;
+mod stress;
 #[path = "../visitor.rs"]
 #[allow(dead_code)] // the suites use a part of it
 mod visitor;

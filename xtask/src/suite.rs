@@ -1,6 +1,6 @@
 //! `cargo xtask vm-test --suite NAME`: judges that are not part of every run.
 //!
-//! Nobody here wrote them: pjdfstest and fsx come from the registry, and are built once.
+//! pjdfstest and fsx, which nobody here wrote, come from the registry, and are built once.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,9 +19,14 @@ pub enum Suite {
     Pjdfstest,
     /// Random reads, writes, maps and truncations of one file (the crate fsx).
     Fsx,
+    /// Many processes at random at the same few names (tests/stress.rs).
+    Stress,
+    /// Files created, looked at and removed, a million times here, less often in a VM: is anything left?
+    Leaks,
 }
 
 /// A program from the registry.
+#[derive(Clone, Copy)]
 struct Tool {
     name: &'static str,
     version: &'static str,
@@ -33,6 +38,8 @@ impl Suite {
         match self {
             Suite::Pjdfstest => "pjdfstest",
             Suite::Fsx => "fsx",
+            Suite::Stress => "stress",
+            Suite::Leaks => "leaks",
         }
     }
 
@@ -50,16 +57,18 @@ impl Suite {
         900
     }
 
-    fn tool(self) -> Tool {
+    /// What it needs that is not the kit's own.
+    fn tool(self) -> Option<Tool> {
         match self {
-            Suite::Pjdfstest => Tool { name: "pjdfstest", version: "0.2.2" },
-            Suite::Fsx => Tool { name: "fsx", version: "0.3.2" },
+            Suite::Pjdfstest => Some(Tool { name: "pjdfstest", version: "0.2.2" }),
+            Suite::Fsx => Some(Tool { name: "fsx", version: "0.3.2" }),
+            Suite::Stress | Suite::Leaks => None,
         }
     }
 
     /// Adds the suite's programs to those of the kit, building or installing what is missing.
     pub fn add_programs(self, sh: &Shell, programs: &mut Programs) -> anyhow::Result<()> {
-        let tool = self.tool();
+        let Some(tool) = self.tool() else { return Ok(()) };
         let built = build(sh, &tool)?;
         // Beside the others: there it is found, in the guest as on the host.
         let there = programs.dir().join(tool.name);

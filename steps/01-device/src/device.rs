@@ -95,7 +95,8 @@ impl From<Errno> for ReadFault {
             // ENOENT: the request vanished while it was being copied to us.
             // EINTR: a signal woke us. EAGAIN: the device is non-blocking, and its queue empty.
             Errno::ENOENT | Errno::EINTR | Errno::EAGAIN => ReadFault::Again,
-            Errno::ENODEV => ReadFault::Unmounted,
+            // ECONNABORTED: the same, in the middle of a request that was being copied to us.
+            Errno::ENODEV | Errno::ECONNABORTED => ReadFault::Unmounted,
             other => ReadFault::Fatal(other.into()),
         }
     }
@@ -145,7 +146,9 @@ mod tests {
         for again in [Errno::ENOENT, Errno::EINTR, Errno::EAGAIN] {
             assert!(matches!(ReadFault::from(again), ReadFault::Again), "{again}");
         }
-        assert!(matches!(ReadFault::from(Errno::ENODEV), ReadFault::Unmounted));
+        for end in [Errno::ENODEV, Errno::ECONNABORTED] {
+            assert!(matches!(ReadFault::from(end), ReadFault::Unmounted), "{end}");
+        }
         for fatal in [Errno::EINVAL, Errno::EPERM, Errno::EIO] {
             let ReadFault::Fatal(error) = ReadFault::from(fatal) else { panic!("{fatal}") };
             assert_eq!(error.raw_os_error(), Some(fatal as i32));
