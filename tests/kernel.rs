@@ -4,6 +4,7 @@
 //! plain `cargo test`, which says so; `cargo xtask vm-test` runs them all.
 
 mod book;
+mod described;
 mod in_process;
 mod mounted;
 mod recorded;

@@ -1,6 +1,5 @@
 //! Step 07: a mirror, as its clients see it.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Read, Seek, Write};
@@ -22,6 +21,7 @@ use nix::unistd::{Gid, Uid, chown, mkfifo};
 use step05_server::Files;
 use step07_mirror::{Counters, Mirror};
 
+use crate::described::describe;
 use crate::in_process::serving;
 use crate::mounted::Mounted;
 use crate::recorded::{Traced, assert_recorded};
@@ -34,50 +34,6 @@ fn mirror(source: &Path, options: &[&str]) -> (Server, PathBuf) {
     let mut command = program("step07-mirror");
     command.args(options).arg(source).arg(&dir).stdout(Stdio::null());
     (Server::start(command, &dir).unwrap(), dir)
-}
-
-/// All that can be said of a file, but its inode number.
-#[derive(Debug, PartialEq)]
-struct Described {
-    mode: u32,
-    owner: (u32, u32),
-    nlink: u64,
-    /// Not a directory's, which each file system counts in its own way.
-    size: u64,
-    mtime: (i64, i64),
-    /// What is in it, or where it leads.
-    content: Vec<u8>,
-    colour: Option<Vec<u8>>,
-}
-
-fn describe(top: &Path) -> BTreeMap<PathBuf, Described> {
-    let mut found = BTreeMap::new();
-    let mut waiting = vec![top.to_owned()];
-    while let Some(path) = waiting.pop() {
-        let meta = fs::symlink_metadata(&path).unwrap();
-        let kind = meta.file_type();
-        let content = match () {
-            () if kind.is_file() => fs::read(&path).unwrap(),
-            () if kind.is_symlink() => {
-                fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes()
-            }
-            () => vec![],
-        };
-        if kind.is_dir() {
-            waiting.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-        }
-        let described = Described {
-            mode: meta.mode(),
-            owner: (meta.uid(), meta.gid()),
-            nlink: meta.nlink(),
-            size: if kind.is_dir() { 0 } else { meta.size() },
-            mtime: (meta.mtime(), meta.mtime_nsec()),
-            content,
-            colour: kind.is_file().then(|| xattrs::get(&path, "user.colour", 9).ok()).flatten(),
-        };
-        found.insert(path.strip_prefix(top).unwrap().to_owned(), described);
-    }
-    found
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! `cargo xtask vm-test --suite NAME`. Like the tests of the steps they go through a real kernel, and
 //! are kept out of a plain `cargo test`.
 
+#[path = "../described.rs"]
+mod described;
 mod fsx;
 #[path = "../in_process.rs"]
 mod in_process;
@@ -11,8 +13,12 @@ mod leaks;
 #[allow(dead_code)]
 mod mounted;
 mod pjdfstest;
+mod real;
 mod served;
 mod stress;
 #[path = "../visitor.rs"]
 #[allow(dead_code)] // the suites use a part of it
 mod visitor;
+#[path = "../xattrs.rs"]
+#[allow(dead_code)]
+mod xattrs;

@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod host;
 mod interrupt;
+mod package;
 mod run;
 mod self_test;
 mod snapshots;

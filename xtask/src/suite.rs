@@ -5,9 +5,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use xshell::{Shell, cmd};
 
+use crate::package::provide;
 use crate::steps::workspace_root;
 use crate::vm::guest::{Programs, TARGET, statically};
 use crate::vm_test;
@@ -23,6 +24,8 @@ pub enum Suite {
     Stress,
     /// Files created, looked at and removed, a million times here, less often in a VM: is anything left?
     Leaks,
+    /// git, cargo, sqlite3 and tar at their daily work (--host: a guest has none of them).
+    Real,
 }
 
 /// A program from the registry.
@@ -40,6 +43,7 @@ impl Suite {
             Suite::Fsx => "fsx",
             Suite::Stress => "stress",
             Suite::Leaks => "leaks",
+            Suite::Real => "real",
         }
     }
 
@@ -62,7 +66,7 @@ impl Suite {
         match self {
             Suite::Pjdfstest => Some(Tool { name: "pjdfstest", version: "0.2.2" }),
             Suite::Fsx => Some(Tool { name: "fsx", version: "0.3.2" }),
-            Suite::Stress | Suite::Leaks => None,
+            Suite::Stress | Suite::Leaks | Suite::Real => None,
         }
     }
 
@@ -100,9 +104,24 @@ fn build(sh: &Shell, Tool { name, version }: &Tool) -> anyhow::Result<PathBuf> {
 }
 
 /// Makes of a request for a suite one for its tests.
-pub fn select(arguments: &mut vm_test::Arguments, suite: Suite) {
+///
+/// # Errors
+///
+/// `real` in a VM, or without the programs that it is about.
+pub fn select(sh: &Shell, arguments: &mut vm_test::Arguments, suite: Suite) -> anyhow::Result<()> {
+    if suite == Suite::Real {
+        ensure!(
+            arguments.vm.kernel == "host",
+            "the suite real runs git, cargo, sqlite3 and tar, and a guest has none of them.\n\
+             On this machine's own kernel: cargo xtask vm-test --host --suite real"
+        );
+        for program in ["git", "sqlite3", "tar"] {
+            provide(sh, program, program)?;
+        }
+    }
     arguments.filters = suite.filters(&arguments.filters);
     arguments.vm.timeout.get_or_insert(suite.timeout());
+    Ok(())
 }
 
 #[cfg(test)]

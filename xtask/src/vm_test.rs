@@ -57,7 +57,7 @@ pub fn vm_test(mut arguments: Arguments) -> anyhow::Result<Outcome> {
         arguments.vm.kernel = "host".into();
     }
     if let Some(suite) = arguments.suite {
-        suite::select(&mut arguments, suite);
+        suite::select(&sh, &mut arguments, suite)?;
     }
     let options = &arguments.vm;
     if arguments.self_test {

@@ -3,10 +3,10 @@
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
-use nix::unistd::geteuid;
+use anyhow::Context;
 use xshell::{Shell, cmd};
 
+use crate::package::provide;
 use crate::vm::kernel::cache_dir;
 
 /// The program.
@@ -42,25 +42,7 @@ pub enum Choice {
 
 /// QEMU; installed first where it is missing, we are root and apt is here.
 pub fn find_or_install(sh: &Shell) -> anyhow::Result<Qemu> {
-    if version(sh).is_none() {
-        let has_apt =
-            cmd!(sh, "apt-get --version").quiet().ignore_stdout().ignore_stderr().run().is_ok();
-        if !has_apt {
-            bail!(
-                "{PROGRAM} is missing. Install QEMU for x86_64 with your distribution's package manager"
-            );
-        }
-        if !geteuid().is_root() {
-            bail!("{PROGRAM} is missing. Install it: sudo apt-get install qemu-system-x86");
-        }
-        eprintln!("{PROGRAM} is missing; we are root, so it is installed now:");
-        cmd!(sh, "apt-get --quiet=2 update").run()?;
-        cmd!(sh, "apt-get --quiet=2 --yes --no-install-recommends install qemu-system-x86")
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .ignore_stdout()
-            .run()
-            .context("cannot install QEMU. Try it by hand: apt-get install qemu-system-x86")?;
-    }
+    provide(sh, PROGRAM, "qemu-system-x86")?;
     found(sh)?.with_context(|| format!("{PROGRAM} --version tells no version"))
 }
 
