@@ -70,11 +70,20 @@ impl Traced {
 
     /// Runs a client, until `last` has been said once more. Returns what was said meanwhile.
     pub fn visit(&self, client: &[&str], last: &str) -> String {
+        self.when(&format!("$ {}", client.join(" ")), last, || {
+            let ran = output(program("visit").args(client).current_dir(&self.dir));
+            assert!(ran.status.success(), "{client:?}: {}", stderr(&ran));
+            stdout(&ran)
+        })
+    }
+
+    /// Does something, called `what`, until `last` has been said. Returns what was said meanwhile,
+    /// below what `act` gave.
+    pub fn when(&self, what: &str, last: &str, act: impl FnOnce() -> String) -> String {
         let before = self.told().len();
-        let ran = output(program("visit").args(client).current_dir(&self.dir));
-        assert!(ran.status.success(), "{client:?}: {}", stderr(&ran));
+        let printed = act();
         until(last, || self.told()[before..].contains(last));
-        format!("$ {}\n{}{}", client.join(" "), stdout(&ran), &self.told()[before..])
+        format!("{what}\n{printed}{}", &self.told()[before..])
     }
 
     /// Ctrl-C.

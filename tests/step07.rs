@@ -315,9 +315,32 @@ fn when_all_is_closed_nothing_is_held() {
 fn the_conversation_of_a_big_directory() {
     let source = Mounted::tmpfs("source");
     for n in 0..300 {
-        fs::write(source.0.join(format!("a rather long name, number {n:03}")), "").unwrap();
+        fs::write(source.0.join(format!("file {n:03}")), "").unwrap();
     }
     let mirror = Traced::start("step07-mirror", &["--valid=3600".as_ref(), source.0.as_ref()]);
     assert_recorded("step07__names", &mirror.visit(&["names", "."], "RELEASEDIR = ok"));
+    mirror.end();
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_life_of_a_node_whose_name_changes_behind_our_back() {
+    let source = Mounted::tmpfs("source");
+    let mirror = Traced::start("step07-mirror", &["--valid=3600".as_ref(), source.0.as_ref()]);
+    let renamed = |from: &str, to: &str| {
+        fs::rename(source.0.join(from), source.0.join(to)).unwrap();
+        format!("# mv {from} {to}, in the source\n")
+    };
+    let told = [
+        mirror.visit(&["write", "note", "Still me."], "RELEASE = ok"),
+        renamed("note", "moved"),
+        mirror.visit(&["cat", "note"], "RELEASE = ok"),
+        mirror.visit(&["cat", "moved"], "RELEASE = ok"),
+        mirror.when("# echo 2 > /proc/sys/vm/drop_caches", "FORGET", || {
+            drop_caches();
+            String::new()
+        }),
+    ];
+    assert_recorded("step07__life", &told.concat());
     mirror.end();
 }

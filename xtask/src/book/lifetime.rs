@@ -109,7 +109,12 @@ fn rows(trace: &[String], node: u64) -> Vec<Row> {
             _ => continue,
         }
         if concerned {
-            rows.push(Row { message: short(request), counts });
+            let mut message = short(request);
+            // A handle is born in an answer.
+            if let Some(fh) = number_after(reply, "{fh=").filter(|fh| *fh > 0) {
+                message += &format!(" → fh={fh}");
+            }
+            rows.push(Row { message, counts });
         }
     }
     rows
@@ -194,7 +199,7 @@ mod tests {
 → #10 FORGET(node 2, nlookup=2)
 "#;
         let expected = [
-            ("CREATE \"a\"", [1, 1, 1]),
+            ("CREATE \"a\" → fh=7", [1, 1, 1]),
             ("LINK \"b\"", [2, 1, 2]),
             ("UNLINK \"a\"", [1, 1, 2]),
             ("RELEASE fh=7", [1, 0, 2]),
