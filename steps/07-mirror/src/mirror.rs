@@ -1,7 +1,7 @@
 //! The operations: each finds its node or handle, and makes the call that the client made.
 
 use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::Mutex;
@@ -298,13 +298,12 @@ impl Filesystem for Mirror {
     }
 
     fn write(&self, _: &InHeader, arg: &WriteIn, payload: &mut dyn Payload) -> Result<u32> {
-        use std::os::fd::AsFd;
         let file = self.files.get(arg.fh)?;
-        let written = payload.write_to(file.as_fd(), arg.offset);
-        // It was no more than the kernel sent, and that fits.
-        written
-            .map(|count| count as u32)
-            .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+        match payload.write_to(file.as_fd(), arg.offset) {
+            // No more than the kernel sent, and that fits.
+            Ok(count) => Ok(count as u32),
+            Err(error) => Err(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)),
+        }
     }
     // ANCHOR_END: read
 
@@ -365,11 +364,11 @@ fn fit(name: &OsStr) -> Result<&OsStr> {
 }
 // ANCHOR_END: fit
 
+// ANCHOR: wanted
 /// Of the flags that a client gave to open(2), those that are ours to pass on.
 ///
 /// Not O_APPEND: the kernel has made an offset of it, and pwrite(2) would not heed the offset. Not O_TRUNC:
 /// we have not asked for ATOMIC_O_TRUNC, so a SETATTR follows. Not O_DIRECT: our buffers are not aligned.
-// ANCHOR: wanted
 fn wanted(flags: u32) -> OFlag {
     let passed = OFlag::O_ACCMODE | OFlag::O_SYNC | OFlag::O_DSYNC | OFlag::O_NOATIME;
     OFlag::from_bits_truncate(flags as i32) & passed | OFlag::O_CLOEXEC

@@ -6,7 +6,11 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::libc;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use step02_wire::abi::*;
+use step02_wire::{Dirents, dirents};
 use step05_server::Filesystem;
 
 use crate::{Counters, Mirror, SourceError, mount_options};
@@ -51,6 +55,65 @@ fn no_name_leads_out_and_two_names_of_a_file_are_one_node() {
     assert_eq!(mirror.counters(), Counters { nodes: 1, handles: 0 });
     let read = mirror.read(&about(file.nodeid), &ReadIn { fh, ..ReadIn::default() });
     assert_eq!(read.unwrap_err(), Errno::EBADF);
+}
+
+#[test]
+fn a_listing_goes_on_from_any_entry() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, elsewhere) = (dir.path().join("source"), dir.path().join("elsewhere"));
+    fs::create_dir(&source).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    for n in 0..200 {
+        fs::write(source.join(format!("a name of some length {n}")), "").unwrap();
+    }
+    let mirror = Mirror::open(&source, &elsewhere, Duration::ZERO).unwrap();
+    let fh = mirror.opendir(&about(ROOT_ID), &OpenIn::default()).unwrap().fh;
+    // A READDIR with room for `size` bytes, from `offset` on: the names, and where the next one starts.
+    let listed = |offset, size| {
+        let mut told = Dirents::new(size);
+        let arg = ReadIn { fh, offset, ..ReadIn::default() };
+        mirror.readdir(&about(ROOT_ID), &arg, &mut told).unwrap();
+        let bytes = told.as_bytes().to_vec();
+        let entries: Vec<_> =
+            dirents(&bytes).map(|(entry, name)| (entry.off, name.to_owned())).collect();
+        entries
+    };
+    let all = listed(0, 1 << 20);
+    assert_eq!(all.len(), 202);
+    // Entry by entry, as the kernel goes on where it was.
+    let (mut one_by_one, mut offset) = (vec![], 0);
+    while let Some((next, name)) = listed(offset, 60).pop() {
+        one_by_one.push((next, name));
+        offset = next;
+    }
+    assert_eq!(one_by_one, all);
+    // Forwards and backwards, as a client may with telldir and seekdir.
+    for at in [150, 3, 77, 77, 0, 199] {
+        assert_eq!(listed(all[at].0, 1 << 20), all[at + 1..], "behind {at}");
+    }
+}
+
+#[test]
+fn what_would_wait_or_deceive_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, elsewhere) = (dir.path().join("source"), dir.path().join("elsewhere"));
+    fs::create_dir(&source).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    mkfifo(&source.join("fifo"), Mode::S_IRWXU).unwrap();
+    let mirror = Mirror::open(&source, &elsewhere, Duration::ZERO).unwrap();
+    let fifo = mirror.lookup(&about(ROOT_ID), OsStr::new("fifo")).unwrap().nodeid;
+    assert_eq!(mirror.open(&about(fifo), &OpenIn::default()).unwrap_err(), Errno::EINVAL);
+    // An ACL that the kernel does not know of would be one that it does not check.
+    let acl = OsStr::new("system.posix_acl_access");
+    assert_eq!(mirror.getxattr(&about(ROOT_ID), acl).unwrap_err(), Errno::EOPNOTSUPP);
+    let set = mirror.setxattr(&about(ROOT_ID), &SetxattrIn::default(), acl, b"");
+    assert_eq!(set.unwrap_err(), Errno::EOPNOTSUPP);
+    // Made behind the kernel's back, and seen by nobody who checks.
+    fs::write(source.join("new"), "somebody's").unwrap();
+    let create = CreateIn { flags: libc::O_RDWR as u32, ..CreateIn::default() };
+    let created = mirror.create(&about(ROOT_ID), &create, OsStr::new("new"));
+    assert_eq!(created.unwrap_err(), Errno::ESTALE);
+    assert_eq!(mirror.counters().handles, 0);
 }
 
 #[test]
