@@ -20,7 +20,9 @@ use step06_memfs::Memfs;
 
 use crate::in_process::serving;
 use crate::recorded::{Traced, assert_recorded};
-use crate::visitor::{errno, fresh_dir, output, program, serve, stderr, stdout, until, visit};
+use crate::visitor::{
+    errno, everybodys_visit, fresh_dir, output, program, serve, stderr, stdout, until, visit,
+};
 use crate::xattrs;
 
 #[test]
@@ -126,8 +128,6 @@ fn attributes_can_be_set() {
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn others_may_do_what_owners_and_modes_allow() {
     let dir = fresh_dir("mnt");
-    // The way there is for everybody.
-    fs::set_permissions(dir.parent().unwrap(), Permissions::from_mode(0o755)).unwrap();
     let mut command = program("step06-memfs");
     command.arg("--allow-other").arg("--trace").arg(&dir).stdout(Stdio::null());
     let server = Server::start(command, &dir).unwrap();
@@ -137,7 +137,7 @@ fn others_may_do_what_owners_and_modes_allow() {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
     let as_1000 = |path: &Path| {
-        output(program("visit").args(["write"]).arg(path).arg("mine").uid(1000).gid(1000))
+        output(everybodys_visit().arg("write").arg(path).arg("mine").uid(1000).gid(1000))
     };
     let owner = |path: &Path| fs::metadata(path).map(|meta| (meta.uid(), meta.gid()));
     for (dir, expected) in [(&open, (1000, 1000)), (&shared, (1000, 0))] {

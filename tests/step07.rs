@@ -25,7 +25,9 @@ use crate::described::describe;
 use crate::in_process::serving;
 use crate::mounted::Mounted;
 use crate::recorded::{Traced, assert_recorded};
-use crate::visitor::{errno, fresh_dir, output, program, stderr, stdout, until, visit};
+use crate::visitor::{
+    errno, everybodys_visit, fresh_dir, output, program, stderr, stdout, until, visit,
+};
 use crate::xattrs;
 
 /// The mirror of `source`, with `options`.
@@ -81,15 +83,13 @@ fn what_is_done_in_the_mirror_is_done_in_the_source() {
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn what_is_created_belongs_to_the_client() {
     let source = fresh_dir("source");
-    // The way to both is for everybody.
-    fs::set_permissions(source.parent().unwrap(), Permissions::from_mode(0o755)).unwrap();
     let (server, dir) = mirror(&source, &["--allow-other"]);
     for (name, mode) in [("open", 0o777), ("shared", 0o2777), ("closed", 0o700)] {
         fs::create_dir(dir.join(name)).unwrap();
         fs::set_permissions(dir.join(name), Permissions::from_mode(mode)).unwrap();
     }
     let as_1000 =
-        |what: &[&str]| output(program("visit").args(what).current_dir(&dir).uid(1000).gid(1000));
+        |what: &[&str]| output(everybodys_visit().args(what).current_dir(&dir).uid(1000).gid(1000));
     for (name, expected) in [("open", (1000, 1000)), ("shared", (1000, 0))] {
         let file = format!("{name}/file");
         let written = as_1000(&["write", &file, "mine"]);

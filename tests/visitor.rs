@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -47,6 +48,16 @@ pub fn serve(name: &str, dir: &Path) -> Server {
 /// The kit's own client (tests/visit.rs): `visit ls DIR` and the like.
 pub fn visit(what: &str, path: &Path) -> Output {
     output(program("visit").arg(what).arg(path))
+}
+
+/// The client, as another user: to be run with `uid`. It is a copy in the test's own directory, which is
+/// opened for everybody; the way to the programs may be root's alone.
+pub fn everybodys_visit() -> Command {
+    let dir = env::temp_dir();
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = dir.join("visit");
+    fs::copy(programs().join("visit"), &copy).unwrap();
+    Command::new(copy)
 }
 
 /// What a call that was to fail failed with.
