@@ -6,6 +6,7 @@
 mod book;
 mod described;
 mod in_process;
+mod loopback;
 mod mounted;
 mod recorded;
 mod step01;
@@ -15,5 +16,7 @@ mod step04;
 mod step05;
 mod step06;
 mod step07;
+mod step10;
+mod step11;
 mod visitor;
 mod xattrs;

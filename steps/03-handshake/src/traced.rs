@@ -1,6 +1,8 @@
 //! The device, with its conversation printed.
 
+use std::fmt;
 use std::io::{self, Write, stderr};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Mutex;
 
 use step01_device::{Device, ReadFault, Written};
@@ -35,11 +37,29 @@ impl TracedDevice {
     }
     // ANCHOR_END: write
 
+    /// Prints a message that went another way than through [`TracedDevice::write_message`]: `head` is its
+    /// header, and `how` is put behind it.
+    pub fn sent(&self, head: &[u8], how: fmt::Arguments<'_>) {
+        self.print(|trace| format!("{}{how}", trace.reply_head(head)));
+    }
+
+    /// Prints a line of another kind.
+    pub fn note(&self, line: fmt::Arguments<'_>) {
+        self.print(|_| line.to_string());
+    }
+
     fn print(&self, line: impl FnOnce(&mut Trace) -> String) {
         let Some(trace) = &self.trace else { return };
         let mut trace = trace.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         // One write(2) for the whole line, so that no other writer can come between. If stderr is
         // gone, the server goes on without a trace.
         let _ = stderr().write_all(format!("{}\n", line(&mut trace)).as_bytes());
+    }
+}
+
+/// For what goes to the device and comes from it in other ways than one message at a time.
+impl AsFd for TracedDevice {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.device.as_fd()
     }
 }

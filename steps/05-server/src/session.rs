@@ -10,7 +10,7 @@ use step02_wire::Numbering;
 use step03_handshake::{HandshakeError, TracedDevice, Wishes, handshake};
 
 use crate::reply::{ReplyPath, WritePath};
-use crate::request::ReadPath;
+use crate::request::{ReadPath, RequestPath};
 use crate::serve::{Handler, serve};
 
 /// A mounted file system that is not being served yet. Dropping it unmounts.
@@ -44,14 +44,31 @@ impl Session {
         self.mount.path()
     }
 
+    /// The device, for paths of another kind.
+    pub fn device(&self) -> &Arc<TracedDevice> {
+        &self.device
+    }
+
     /// Agrees with the kernel, then serves until the file system is unmounted.
     pub fn serve(self, wishes: &Wishes, handler: &dyn Handler) -> Result<(), ServeError> {
+        let outward: Arc<dyn ReplyPath> = Arc::new(WritePath::new(Arc::clone(&self.device)));
+        let mut inward = ReadPath::new(Arc::clone(&self.device));
+        self.serve_along(&mut inward, &outward, wishes, handler)
+    }
+
+    /// The same, along other paths than `read(2)` and `write(2)`.
+    pub fn serve_along(
+        self,
+        inward: &mut dyn RequestPath,
+        outward: &Arc<dyn ReplyPath>,
+        wishes: &Wishes,
+        handler: &dyn Handler,
+    ) -> Result<(), ServeError> {
         match handshake(&self.device, &mut vec![0; BUFFER_SIZE], wishes) {
             Err(HandshakeError::Unmounted) => return Ok(()),
             agreed => agreed?,
         };
-        let outward: Arc<dyn ReplyPath> = Arc::new(WritePath::new(Arc::clone(&self.device)));
-        Ok(serve(&mut ReadPath::new(Arc::clone(&self.device)), &outward, handler)?)
+        Ok(serve(inward, outward, handler)?)
     }
 }
 

@@ -10,7 +10,7 @@ use xshell::{Shell, cmd};
 use crate::vm::kernel::Kernel;
 
 /// What the guest cannot do without, where the kernel has it as a module and not built in.
-const WANTED: [&str; 3] = ["virtio_pci", "virtio_console", "fuse"];
+const WANTED: [&str; 4] = ["virtio_pci", "virtio_console", "fuse", "loop"];
 
 /// A module, ready to be packed.
 pub struct Module {

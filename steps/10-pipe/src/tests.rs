@@ -1,0 +1,146 @@
+//! Pipes need no kernel but the one that runs the tests.
+
+use std::fs::File;
+use std::io::{Write, pipe};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+
+use nix::errno::Errno;
+use nix::fcntl::SpliceFFlags;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::*;
+
+/// A file of pages that differ.
+fn file(len: usize) -> File {
+    let mut file = File::from(memfd_create(c"test", MFdFlags::MFD_CLOEXEC).unwrap());
+    file.write_all(&bytes(0, len)).unwrap();
+    file
+}
+
+fn bytes(from: usize, len: usize) -> Vec<u8> {
+    (from..from + len).map(|n| (n * 7 + n / 4096) as u8).collect()
+}
+
+#[test]
+fn a_header_and_a_file_come_out_as_they_went_in() {
+    let file = file(3 * PAGE);
+    let mut pipe = Pipe::new().unwrap().write(b"header").unwrap();
+    let taken = pipe.take(file.as_fd(), Some(100), 2 * PAGE);
+    assert_eq!(taken, Taken { bytes: 2 * PAGE, stop: Stop::Enough });
+    assert_eq!(pipe.len(), 2 * PAGE + 6);
+    assert_eq!(pipe.counted().unwrap(), pipe.len());
+    let mut header = [0; 6];
+    assert_eq!(pipe.read(&mut header).unwrap(), 6);
+    assert_eq!(&header, b"header");
+    let (data, empty) = pipe.read_all().unwrap();
+    assert_eq!(data, bytes(100, 2 * PAGE));
+    // And it is good for the next message.
+    let (data, _) = empty.write(b"next").unwrap().read_all().unwrap();
+    assert_eq!(data, b"next");
+}
+
+#[test]
+fn four_reasons_to_stop() {
+    let file = file(20 * PAGE);
+    let end = |offset, len| Pipe::new().unwrap().take(file.as_fd(), Some(offset), len).1;
+    assert_eq!(end(0, 10), Taken { bytes: 10, stop: Stop::Enough });
+    assert_eq!(end(20 * PAGE as u64 - 7, 10), Taken { bytes: 7, stop: Stop::EndOfData });
+    assert_eq!(end(1 << 40, 10), Taken { bytes: 0, stop: Stop::EndOfData });
+    assert_eq!(end(0, 20 * PAGE), Taken { bytes: 16 * PAGE, stop: Stop::PipeFull });
+    let invalid = Taken { bytes: 0, stop: Stop::SourceError(Errno::EINVAL) };
+    assert_eq!(end(u64::MAX, 10), invalid);
+
+    let write_only = File::create("/dev/null").unwrap();
+    let (_, taken) = Pipe::new().unwrap().take(write_only.as_fd(), None, 10);
+    assert!(matches!(taken, Taken { bytes: 0, stop: Stop::SourceError(_) }), "{taken:?}");
+
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    theirs.write_all(b"some").unwrap();
+    let mut pipe = Pipe::new().unwrap().write(b"header").unwrap();
+    assert_eq!(pipe.take(ours.as_fd(), None, 100), Taken { bytes: 4, stop: Stop::SourceEmpty });
+    ours.set_nonblocking(true).unwrap();
+    assert_eq!(pipe.take(ours.as_fd(), None, 100), Taken { bytes: 0, stop: Stop::SourceEmpty });
+    drop(theirs);
+    assert_eq!(pipe.take(ours.as_fd(), None, 100), Taken { bytes: 0, stop: Stop::EndOfData });
+}
+
+#[test]
+fn the_first_bytes_of_a_blocking_stream_are_waited_for() {
+    let (reader, mut writer) = pipe().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            writer.write_all(b"late").unwrap();
+        });
+        let (pipe, taken) = Pipe::new().unwrap().take(reader.as_fd(), None, 100);
+        assert_eq!(taken.bytes, 4);
+        assert_eq!(pipe.read_all().unwrap().0, b"late");
+    });
+}
+
+#[test]
+fn what_is_given_away_is_given_whole() {
+    let file = file(PAGE);
+    let (pipe, _) = Pipe::new().unwrap().take(file.as_fd(), Some(0), PAGE);
+    let (reader, writer) = std::io::pipe().unwrap();
+    assert!(pipe.give(writer.as_fd(), SpliceFFlags::empty()).is_ok());
+    let (copy, taken) = Pipe::new().unwrap().take(reader.as_fd(), None, 2 * PAGE);
+    assert_eq!(taken, Taken { bytes: PAGE, stop: Stop::SourceEmpty });
+    // To a closed pipe nothing goes, and all is still there.
+    drop(reader);
+    let (copy, errno) = copy.give(writer.as_fd(), SpliceFFlags::empty()).unwrap_err();
+    assert_eq!((errno, copy.counted().unwrap()), (Errno::EPIPE, PAGE));
+    assert_eq!(copy.read_all().unwrap().0, bytes(0, PAGE));
+}
+
+#[test]
+fn pages_are_shared_and_poured() {
+    let file = file(3 * PAGE);
+    let (pipe, _) = Pipe::new().unwrap().take(file.as_fd(), Some(0), 3 * PAGE);
+    let shared = pipe.share_with(Pipe::new().unwrap()).unwrap();
+    assert_eq!(shared.len(), 3 * PAGE);
+    let mut other = Pipe::new().unwrap().write(b"before").unwrap();
+    pipe.pour_into(&mut other).unwrap();
+    let expected = [b"before", &bytes(0, 3 * PAGE)[..]].concat();
+    assert_eq!(other.read_all().unwrap().0, expected);
+    assert_eq!(shared.read_all().unwrap().0, bytes(0, 3 * PAGE));
+}
+
+#[test]
+fn a_place_in_a_file_is_written() {
+    let (source, target) = (file(PAGE), file(3 * PAGE));
+    let (mut pipe, _) = Pipe::new().unwrap().take(source.as_fd(), Some(0), PAGE);
+    while !pipe.is_empty() {
+        let at = 50 + (PAGE - pipe.len()) as u64;
+        pipe.give_some(target.as_fd(), at, PAGE).unwrap();
+    }
+    assert!(pipe.emptied().is_some());
+    let mut back = vec![0; PAGE];
+    std::os::unix::fs::FileExt::read_exact_at(&target, &mut back, 50).unwrap();
+    assert_eq!(back, bytes(0, PAGE));
+}
+
+#[test]
+fn a_header_changes_in_the_pipe() {
+    assert_eq!(probe_vmsplice(), Vmsplice::ByReference, "on the kernels of this kit");
+    let mut slot = Slot::new().unwrap();
+    slot.set(b"sixteen letters.");
+    let pipe = Pipe::new().unwrap().refer_to(&slot).unwrap();
+    slot.set(b"other letters!!!");
+    assert_eq!(pipe.read_all().unwrap().0, b"other letters!!!");
+    assert_eq!(slot.bytes(), b"other letters!!!");
+    // The page outlives the slot.
+    let pipe = Pipe::new().unwrap().refer_to(&slot).unwrap();
+    drop(slot);
+    assert_eq!(pipe.read_all().unwrap().0, b"other letters!!!");
+}
+
+#[test]
+fn it_grows() {
+    let mut pipe = Pipe::new().unwrap();
+    assert_eq!(pipe.grow(34 * PAGE).unwrap(), 64 * PAGE, "rounded up to a power of two");
+    assert_eq!((pipe.slots().unwrap(), pipe.capacity().unwrap()), (64, 64 * PAGE));
+    assert!(pipe.grow(1 << 31).is_err());
+    assert_eq!(pipe.slots().unwrap(), 64);
+}

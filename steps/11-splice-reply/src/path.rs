@@ -1,0 +1,182 @@
+//! The way out, by splice.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::fcntl::SpliceFFlags;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use step02_wire::encode;
+use step03_handshake::TracedDevice;
+use step05_server::{Answer, Data, ReplyPath, WritePath};
+use step10_pipe::{Holding, Pipe, SLOT_SIZE};
+
+use crate::assemble::{Assembled, Source, assemble};
+use crate::counts::{Counts, Reason};
+use crate::lanes::{Lane, Lanes, slots_for};
+use crate::strategy::Strategy;
+
+/// How answers are to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How headers get their length.
+    pub strategy: Strategy,
+    /// Answers from files with fewer bytes than this are copied.
+    pub threshold: usize,
+    /// Lets the kernel move pages out of the source's cache, in place of copying them
+    /// (`SPLICE_F_MOVE`).
+    pub move_pages: bool,
+}
+
+impl Options {
+    /// The threshold that is best on most machines, in bytes.
+    pub const THRESHOLD: usize = 16 << 10;
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { strategy: Strategy::best(), threshold: Options::THRESHOLD, move_pages: false }
+    }
+}
+
+/// Data from descriptors go by `splice(2)`, all else by one `write(2)`.
+#[derive(Debug)]
+pub struct SplicePath {
+    device: Arc<TracedDevice>,
+    write: WritePath,
+    lanes: Lanes,
+    options: Options,
+    counts: Counts,
+}
+
+/// The most data that a READ of this protocol asks for: 32 pages.
+const LARGEST_READ: usize = 32 * 4096;
+
+impl SplicePath {
+    /// A path to this device.
+    pub fn new(device: Arc<TracedDevice>, options: Options) -> SplicePath {
+        SplicePath {
+            write: WritePath::new(Arc::clone(&device)),
+            device,
+            lanes: Lanes::for_data(LARGEST_READ),
+            options,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Which way the answers went so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+}
+
+// ANCHOR: send
+impl ReplyPath for SplicePath {
+    fn send(&self, unique: u64, reply: Result<&Answer, Errno>) -> io::Result<()> {
+        let Ok(Data::From { fd, offset, len }) = reply.map(Answer::data) else {
+            self.counts.written();
+            return self.write.send(unique, reply);
+        };
+        let source = Source { fd: fd.as_fd(), offset: *offset, len: *len };
+        if source.offset.is_none() && !self.wait_for(source)? {
+            return Ok(());
+        }
+        match self.spliced(unique, source)? {
+            Ok(()) => Ok(()),
+            Err(reason) => {
+                self.counts.copied(reason);
+                self.device.note(format_args!("  copied: {reason}"));
+                self.write.send(unique, reply)
+            }
+        }
+    }
+}
+// ANCHOR_END: send
+
+impl SplicePath {
+    /// `Ok(Err(_))`: nothing was sent, and nothing lost. Copy, for this reason.
+    fn spliced(&self, unique: u64, source: Source<'_>) -> io::Result<Result<(), Reason>> {
+        if self.options.strategy == Strategy::Copy {
+            return Ok(Err(Reason::Asked));
+        }
+        if source.offset.is_some() && source.len < self.options.threshold {
+            return Ok(Err(Reason::Small));
+        }
+        let Ok(lane) = self.lanes.take() else { return Ok(Err(Reason::NoPipe)) };
+        let slots = lane.slots;
+        if source.offset.is_some_and(|offset| slots_for(offset, source.len) > slots) {
+            self.lanes.give_back(lane);
+            return Ok(Err(Reason::PipeTooSmall));
+        }
+        match assemble(lane, self.options.strategy, unique, source) {
+            Assembled::Not(reason) => Ok(Err(reason)),
+            Assembled::Refused(errno) => {
+                self.counts.written();
+                self.write.send(unique, Err(errno)).map(Ok)
+            }
+            Assembled::Message { pipe, slot, header } => {
+                match pipe.give(self.device.as_fd(), self.flags()) {
+                    Ok(pipe) => {
+                        let strategy = self.options.strategy;
+                        self.device.sent(&header, format_args!(", spliced ({strategy})"));
+                        self.counts.spliced(strategy);
+                        self.lanes.give_back(Lane { pipe, slot, slots });
+                        Ok(Ok(()))
+                    }
+                    // The pipe is not used again, whatever is in it.
+                    Err((pipe, errno)) => self.not_taken(unique, source, pipe, errno),
+                }
+            }
+        }
+    }
+
+    /// The device did not take a message. What is still owed, and what is still there?
+    // ANCHOR: not_taken
+    fn not_taken(
+        &self,
+        unique: u64,
+        source: Source<'_>,
+        pipe: Pipe<Holding>,
+        errno: Errno,
+    ) -> io::Result<Result<(), Reason>> {
+        // Nobody waits for it any more.
+        if errno == Errno::ENOENT {
+            return Ok(Ok(()));
+        }
+        // A file is read once more. If the request has ended already, that answer is unwanted, and no
+        // harm.
+        if source.offset.is_some() {
+            return Ok(Err(Reason::Device));
+        }
+        // A stream's bytes are in the pipe, or lost.
+        if pipe.counted()? != pipe.len() {
+            return Err(errno.into());
+        }
+        let (message, _) = pipe.read_all()?;
+        self.counts.copied(Reason::Device);
+        self.device.write_message(&encode::reply(unique, &message[SLOT_SIZE..]))?;
+        Ok(Ok(()))
+    }
+    // ANCHOR_END: not_taken
+
+    /// Waits until a stream has something, or its end. False: the file system was unmounted meanwhile.
+    fn wait_for(&self, source: Source<'_>) -> io::Result<bool> {
+        let mut polled = [
+            PollFd::new(source.fd, PollFlags::POLLIN),
+            // A poll of a device whose connection has ended reports an error (`fuse_dev_poll`).
+            PollFd::new(self.device.as_fd(), PollFlags::empty()),
+        ];
+        loop {
+            match poll(&mut polled, PollTimeout::NONE) {
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+                Ok(_) => return Ok(polled[1].revents().is_none_or(|events| events.is_empty())),
+            }
+        }
+    }
+
+    fn flags(&self) -> SpliceFFlags {
+        if self.options.move_pages { SpliceFFlags::SPLICE_F_MOVE } else { SpliceFFlags::empty() }
+    }
+}
