@@ -39,6 +39,12 @@ fn on_mirror() {
     judge(Served::mirror());
 }
 
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test --suite fsx"]
+fn on_spliced() {
+    judge(Served::spliced());
+}
+
 fn judge(served: Served) {
     let configuration = served.dir.with_extension("toml");
     fs::write(&configuration, CONFIGURATION).unwrap();

@@ -28,6 +28,12 @@ fn on_mirror() {
     judge(Served::mirror());
 }
 
+#[test]
+#[ignore = "needs this machine's kernel: cargo xtask vm-test --host --suite real"]
+fn on_spliced() {
+    judge(Served::spliced());
+}
+
 fn judge(served: Served) {
     git(&served.dir);
     cargo(&served.dir);

@@ -33,6 +33,13 @@ impl Served {
         Served::start("step07-mirror", &[&path], Some(source))
     }
 
+    /// Step 12, over a tmpfs: the mirror, spliced both ways.
+    pub fn spliced() -> Served {
+        let source = Mounted::tmpfs("source");
+        let path = source.0.clone();
+        Served::start("step12-splice-request", &[&path], Some(source))
+    }
+
     /// No server: what a judge says of tmpfs shows which complaints are not about us.
     pub fn tmpfs() -> Served {
         let source = Mounted::tmpfs("mnt");

@@ -20,6 +20,12 @@ fn on_mirror() {
     judge(Served::mirror());
 }
 
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test --suite stress"]
+fn on_spliced() {
+    judge(Served::spliced());
+}
+
 fn judge(served: Served) {
     for n in 0..3 {
         fs::create_dir(served.dir.join(format!("d{n}"))).unwrap();

@@ -21,7 +21,7 @@ use crate::{Outcome, host, self_test, snapshots, steps, vm};
 /// `--kernel host` runs them on this machine's own kernel instead (root).
 #[derive(clap::Args, Default, Clone)]
 pub struct Arguments {
-    /// Which tests: a step (04, step04) or a part of a name; of a suite: memfs, mirror. None: all.
+    /// Which tests: a step (04, step04) or a part of a name; of a suite: memfs, mirror, spliced. None: all.
     pub filters: Vec<String>,
     /// Run a suite in place of the steps' tests.
     #[arg(long, conflicts_with_all = ["accept", "exact"])]

@@ -43,6 +43,12 @@ impl TracedDevice {
         self.print(|trace| format!("{}{how}", trace.reply_head(head)));
     }
 
+    /// Prints a request that came another way than through [`TracedDevice::read_message`]. Of a WRITE its head
+    /// will do.
+    pub fn received(&self, head: &[u8]) {
+        self.print(|trace| trace.request(head));
+    }
+
     /// Prints a line of another kind.
     pub fn note(&self, line: fmt::Arguments<'_>) {
         self.print(|_| line.to_string());

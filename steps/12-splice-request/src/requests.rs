@@ -1,0 +1,86 @@
+//! The way in.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use step01_device::{BUFFER_SIZE, ReadFault};
+use step02_wire::abi::{InHeader, WireStruct};
+use step02_wire::head_len;
+use step03_handshake::TracedDevice;
+use step05_server::{Message, ReadPath, RequestPath};
+use step10_pipe::{Empty, Holding, PAGE, Pipe};
+use zerocopy::FromBytes;
+
+use crate::payload::InPipe;
+
+/// One `splice(2)` for each request, and one `read(2)` for its head.
+#[derive(Debug)]
+pub struct SpliceRequests {
+    device: Arc<TracedDevice>,
+    pipe: Option<Pipe<Empty>>,
+    head: Vec<u8>,
+    /// For when no pipe is large enough.
+    read: ReadPath,
+}
+
+/// The kernel puts each page of a WRITE into a slot of its own, and what is before them into one or two
+/// more. A pipe with fewer slots is found out *after* the request has left the queue (EIO,
+/// `fuse_dev_splice_read`): that request would be lost.
+const SLOTS: usize = BUFFER_SIZE / PAGE + 3;
+
+impl SpliceRequests {
+    /// Requests from this device.
+    pub fn new(device: Arc<TracedDevice>) -> SpliceRequests {
+        let read = ReadPath::new(Arc::clone(&device));
+        SpliceRequests { device, pipe: None, head: vec![0; BUFFER_SIZE], read }
+    }
+
+    /// An empty pipe that is large enough, if one can be had.
+    fn pipe(&mut self) -> Option<Pipe<Empty>> {
+        if let Some(pipe) = self.pipe.take() {
+            return Some(pipe);
+        }
+        let mut pipe = Pipe::new().ok()?;
+        // A pipe that may not grow is as large as it is.
+        let _ = pipe.grow(SLOTS * PAGE);
+        pipe.slots().is_ok_and(|slots| slots >= SLOTS).then_some(pipe)
+    }
+
+    /// Reads the head of the request that is in the pipe; returns its length.
+    // ANCHOR: head
+    fn read_head(&mut self, pipe: &mut Pipe<Holding>) -> io::Result<usize> {
+        let mut length = pipe.read(&mut self.head[..InHeader::SIZE])?;
+        if let Ok((header, _)) = InHeader::read_from_prefix(&self.head[..length]) {
+            let end = head_len(&header).clamp(length, self.head.len());
+            length += pipe.read(&mut self.head[length..end])?;
+        }
+        Ok(length)
+    }
+    // ANCHOR_END: head
+}
+
+// ANCHOR: next
+impl RequestPath for SpliceRequests {
+    fn next(&mut self) -> io::Result<Option<Message<'_>>> {
+        let (pipe, length) = loop {
+            let Some(pipe) = self.pipe() else { return self.read.next() };
+            match pipe.receive(self.device.as_fd(), BUFFER_SIZE) {
+                Ok(mut pipe) => {
+                    let length = self.read_head(&mut pipe)?;
+                    break (pipe, length);
+                }
+                Err((pipe, errno)) => match ReadFault::from(errno) {
+                    ReadFault::Again => self.pipe = Some(pipe),
+                    ReadFault::Unmounted => return Ok(None),
+                    // Nothing was taken from the queue: read(2) will have it, or say what is wrong.
+                    ReadFault::Fatal(_) => return self.read.next(),
+                },
+            }
+        };
+        self.device.received(&self.head[..length]);
+        let head = &self.head[..length];
+        Ok(Some(Message { head, payload: Box::new(InPipe::new(pipe, &mut self.pipe)) }))
+    }
+}
+// ANCHOR_END: next
