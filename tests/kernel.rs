@@ -18,5 +18,6 @@ mod step06;
 mod step07;
 mod step10;
 mod step11;
+mod step12;
 mod visitor;
 mod xattrs;

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use step01_device::{BUFFER_SIZE, ReadFault};
-use step02_wire::abi::{InHeader, WireStruct};
+use step02_wire::abi::{InHeader, WireStruct, WriteIn};
 use step02_wire::head_len;
 use step03_handshake::TracedDevice;
 use step05_server::{Message, ReadPath, RequestPath};
@@ -50,7 +50,8 @@ impl SpliceRequests {
     /// Reads the head of the request that is in the pipe; returns its length.
     // ANCHOR: head
     fn read_head(&mut self, pipe: &mut Pipe<Holding>) -> io::Result<usize> {
-        let mut length = pipe.read(&mut self.head[..InHeader::SIZE])?;
+        // Of a WRITE exactly its head. Many others are no longer than that.
+        let mut length = pipe.read(&mut self.head[..InHeader::SIZE + WriteIn::SIZE])?;
         if let Ok((header, _)) = InHeader::read_from_prefix(&self.head[..length]) {
             let end = head_len(&header).clamp(length, self.head.len());
             length += pipe.read(&mut self.head[length..end])?;

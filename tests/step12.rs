@@ -1,0 +1,113 @@
+//! Step 12: requests by splice, replies by splice.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::Stdio;
+
+use kernel_tests::Server;
+
+use crate::mounted::Mounted;
+use crate::visitor::{fresh_dir, program};
+
+const PIECE: usize = 128 << 10;
+
+/// The system calls that the server made, from when the client began to when it had ended: `read`, `splice`
+/// and so on, in order.
+fn calls_for(options: &[&str], source: &Path, client: impl FnOnce(&Path)) -> Vec<String> {
+    let dir = fresh_dir("mnt");
+    let log = dir.with_extension("calls");
+    let mut command = program("follow");
+    command.arg(&log).arg(program("step12-splice-request").get_program());
+    command.args(options).arg(source).arg(&dir).stdout(Stdio::null());
+    let server = Server::start(command, &dir).unwrap();
+    // The first request, so that INIT and all that is made once is behind us.
+    fs::read(dir.join("warm")).unwrap();
+    let before = fs::read_to_string(&log).unwrap().lines().count();
+    client(&dir);
+    let after = fs::read_to_string(&log).unwrap();
+    assert!(server.interrupt().unwrap().success());
+    fs::remove_dir(&dir).unwrap();
+    after.lines().skip(before).map(str::to_owned).collect()
+}
+
+fn names(calls: &[String]) -> Vec<&str> {
+    calls.iter().map(|call| call.split('(').next().unwrap()).collect()
+}
+
+/// A file of eight READs, and one to warm up with.
+fn source() -> Mounted {
+    let source = Mounted::tmpfs("source");
+    fs::write(source.0.join("file"), vec![7; 8 * PIECE]).unwrap();
+    fs::write(source.0.join("warm"), vec![7; PIECE]).unwrap();
+    source
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn a_spliced_read_is_four_system_calls_or_five() {
+    let source = source();
+    for (strategy, header) in [("patch", "vmsplice"), ("optimistic", "write")] {
+        for (requests, expected) in [
+            // The request; the header, the data, the message.
+            ("read", vec!["read", header, "splice", "splice"]),
+            // The request, its head; the same.
+            ("splice", vec!["splice", "read", header, "splice", "splice"]),
+        ] {
+            let options = ["--strategy", strategy, "--requests", requests];
+            let calls = calls_for(&options, &source.0, |dir| {
+                assert_eq!(fs::read(dir.join("file")).unwrap().len(), 8 * PIECE);
+            });
+            // Eight data of 128 KiB, each in one splice, and eight messages.
+            let moved = |bytes: usize| {
+                let result = format!("= {bytes}");
+                calls.iter().filter(|c| c.starts_with("splice") && c.ends_with(&result)).count()
+            };
+            assert_eq!((moved(PIECE), moved(PIECE + 16)), (8, 8), "{options:?} {calls:#?}");
+            // And nothing else around them.
+            let names = names(&calls);
+            let whole = names.windows(expected.len()).filter(|window| *window == expected).count();
+            assert_eq!(whole, 8, "{options:?} {calls:#?}");
+            assert!(!names.contains(&"pread"), "nothing was copied: {calls:#?}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn a_spliced_write_is_never_held() {
+    let source = source();
+    let calls = calls_for(&["--requests", "splice"], &source.0, |dir| {
+        File::create(dir.join("new")).unwrap().write_all(&vec![9; PIECE]).unwrap();
+    });
+    assert_eq!(fs::read(source.0.join("new")).unwrap(), vec![9; PIECE]);
+    // The data: from the pipe to the file.
+    let to_the_file = format!("= {PIECE}");
+    let whole = calls.iter().any(|c| c.starts_with("splice") && c.ends_with(&to_the_file));
+    assert!(whole, "{calls:#?}");
+    assert!(!names(&calls).contains(&"pwrite"), "{calls:#?}");
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn a_file_opened_for_appending_is_appended_to() {
+    let source = source();
+    for requests in ["read", "splice"] {
+        let dir = fresh_dir("mnt");
+        let mut command = program("step12-splice-request");
+        command.args(["--requests", requests]).arg(&source.0).arg(&dir).stdout(Stdio::null());
+        let server = Server::start(command, &dir).unwrap();
+        let path = dir.join("log");
+        fs::write(&path, "first ").unwrap();
+        let mut append = File::options().append(true).open(&path).unwrap();
+        append.write_all(&[b'x'; 100_000]).unwrap();
+        append.write_all(b" last").unwrap();
+        let expected = [b"first ", &[b'x'; 100_000][..], b" last"].concat();
+        assert!(fs::read(source.0.join("log")).unwrap() == expected);
+        let mut back = Vec::new();
+        File::open(&path).unwrap().read_to_end(&mut back).unwrap();
+        assert!(back == expected);
+        assert!(server.interrupt().unwrap().success());
+        fs::remove_dir(&dir).unwrap();
+    }
+}
