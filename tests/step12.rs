@@ -68,7 +68,9 @@ fn a_spliced_read_is_four_system_calls_or_five() {
             let names = names(&calls);
             let whole = names.windows(expected.len()).filter(|window| *window == expected).count();
             assert_eq!(whole, 8, "{options:?} {calls:#?}");
-            assert!(!names.contains(&"pread"), "nothing was copied: {calls:#?}");
+            // Some kernels ask once more at the end, for a page: too little for a pipe.
+            let copied = calls.iter().any(|c| c.starts_with("pread") && !c.ends_with("= 0"));
+            assert!(!copied, "{calls:#?}");
         }
     }
 }

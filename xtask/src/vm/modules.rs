@@ -141,7 +141,7 @@ mod tests {
         write("virtio_ring.ko", &module(""));
         write("virtio-pci.ko", &module("virtio,virtio_ring"));
         write("virtio_console.ko", &module("virtio-ring,virtio"));
-        write("modules.builtin", b"kernel/fs/fuse/fuse.ko\n");
+        write("modules.builtin", b"kernel/fs/fuse/fuse.ko\nkernel/drivers/block/loop.ko\n");
         let kernel = kernel(dir.path());
         let order: Vec<_> =
             needed(&Shell::new().unwrap(), &kernel).unwrap().into_iter().map(|m| m.path).collect();
