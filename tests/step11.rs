@@ -1,5 +1,8 @@
 //! Step 11: answers by splice.
 
+mod refused;
+mod rows;
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;

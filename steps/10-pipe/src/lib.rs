@@ -17,7 +17,7 @@ mod slot;
 mod take;
 
 pub use pipe::{Empty, Holding, Pipe};
-pub use probe::{Vmsplice, probe_vmsplice};
+pub use probe::{Vmsplice, probe_splice, probe_vmsplice};
 pub use slot::{SLOT_SIZE, Slot};
 pub use take::{Stop, Taken};
 

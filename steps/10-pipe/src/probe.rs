@@ -1,4 +1,4 @@
-//! Does `vmsplice(2)` refer to our memory here?
+//! What works here? Does `vmsplice(2)` refer to our memory, is `splice(2)` allowed at all?
 
 use nix::errno::Errno;
 
@@ -14,6 +14,16 @@ pub enum Vmsplice {
     Copies,
     /// It is not allowed, or not there: EPERM, ENOSYS. (Sandboxes of containers do this.)
     Refused(Errno),
+}
+
+/// Tries it: moves a byte from one pipe to another.
+pub fn probe_splice() -> Result<(), Errno> {
+    let tried = || -> std::io::Result<()> {
+        let mut to = Pipe::new()?.write(b"1")?;
+        Pipe::new()?.write(b"2")?.pour_into(&mut to)?;
+        Ok(())
+    };
+    tried().map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }
 
 /// Tries it: puts memory into a pipe, changes the memory, and looks at what comes out.

@@ -124,6 +124,7 @@ fn a_place_in_a_file_is_written() {
 #[test]
 fn a_header_changes_in_the_pipe() {
     assert_eq!(probe_vmsplice(), Vmsplice::ByReference, "on the kernels of this kit");
+    assert_eq!(probe_splice(), Ok(()));
     let mut slot = Slot::new().unwrap();
     slot.set(b"sixteen letters.");
     let pipe = Pipe::new().unwrap().refer_to(&slot).unwrap();

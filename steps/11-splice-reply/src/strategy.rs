@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use step10_pipe::{Vmsplice, probe_vmsplice};
+use step10_pipe::{Vmsplice, probe_splice, probe_vmsplice};
 
 /// A way to build an answer whose length is known last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +23,10 @@ pub enum Strategy {
 impl Strategy {
     /// The best that works here.
     pub fn best() -> Strategy {
-        match probe_vmsplice() {
-            Vmsplice::ByReference => Strategy::Patch,
-            Vmsplice::Copies | Vmsplice::Refused(_) => Strategy::Optimistic,
+        match (probe_splice(), probe_vmsplice()) {
+            (Err(_), _) => Strategy::Copy,
+            (Ok(()), Vmsplice::ByReference) => Strategy::Patch,
+            (Ok(()), Vmsplice::Copies | Vmsplice::Refused(_)) => Strategy::Optimistic,
         }
     }
 }
