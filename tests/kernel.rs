@@ -5,6 +5,7 @@
 
 mod book;
 mod described;
+mod followed;
 mod in_process;
 mod loopback;
 mod mounted;

@@ -14,7 +14,10 @@ use kernel_tests::Server;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
+use crate::followed::calls_for;
 use crate::loopback::Loop;
+use crate::mounted::Mounted;
+use crate::recorded::{Traced, assert_recorded};
 use crate::visitor::{fresh_dir, program};
 
 /// Bytes that differ from page to page.
@@ -162,6 +165,58 @@ fn a_file_may_change_while_it_is_read() {
         assert!(fs::read(shown.dir.join("file")).unwrap() == last, "{strategy}");
         shown.end();
     }
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn one_read_in_system_calls() {
+    let place = fresh_dir("place");
+    let (whole, short, warm) = (place.join("whole"), place.join("short"), place.join("warm"));
+    fs::write(&whole, content(128 << 10)).unwrap();
+    fs::write(&short, content(100_000)).unwrap();
+    fs::write(&warm, content(128 << 10)).unwrap();
+    let mut told = String::new();
+    for (file, what) in [("whole", "128 KiB of a file"), ("short", "the last 100000 bytes")] {
+        for strategy in ["copy", "patch", "optimistic"] {
+            let sources: [&Path; 3] = [&whole, &short, &warm];
+            let options = ["--strategy", strategy];
+            let calls = calls_for("step11-splice-reply", &options, &sources, "warm", |dir| {
+                assert!(!fs::read(dir.join(file)).unwrap().is_empty());
+            });
+            // From the READ, a request of 80 bytes, to the request behind it.
+            let read = calls.iter().position(|call| call.ends_with(" = 80")).unwrap();
+            let rest = calls[read + 1..].iter().position(|call| call.contains(", 135168)"));
+            let calls = &calls[read..=read + rest.unwrap()];
+            told += &format!("{what}, {strategy}:\n");
+            for call in calls {
+                // Which descriptors those are does not matter; where nothing else is said, the call is
+                // one that makes a pipe, or looks at one.
+                let (name, result) = call.split_once(" = ").unwrap();
+                let name = match name.split('(').next().unwrap() {
+                    other if other.starts_with("call ") => "(a pipe is made)",
+                    name => name,
+                };
+                let line = format!("  {name:<10} {result}\n");
+                if name != "(a pipe is made)" {
+                    told += &line;
+                } else if !told.ends_with("(a pipe is made)\n") {
+                    told += "  (a pipe is made)\n";
+                }
+            }
+        }
+    }
+    insta::assert_snapshot!("calls", told);
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_conversation_of_a_spliced_file() {
+    let place = Mounted::tmpfs("place");
+    let file = place.0.join("file");
+    fs::write(&file, content(300_000)).unwrap();
+    let shown = Traced::start("step11-splice-reply", &[file.as_ref()]);
+    assert_recorded("step11__read", &shown.visit(&["count", "file"], "RELEASE = ok"));
+    shown.end();
 }
 
 #[test]

@@ -2,38 +2,16 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::path::Path;
 use std::process::Stdio;
 
 use kernel_tests::Server;
 
+use crate::followed::{calls_for, names};
 use crate::mounted::Mounted;
 use crate::visitor::{fresh_dir, program};
 
+const STEP: &str = "step12-splice-request";
 const PIECE: usize = 128 << 10;
-
-/// The system calls that the server made, from when the client began to when it had ended: `read`, `splice`
-/// and so on, in order.
-fn calls_for(options: &[&str], source: &Path, client: impl FnOnce(&Path)) -> Vec<String> {
-    let dir = fresh_dir("mnt");
-    let log = dir.with_extension("calls");
-    let mut command = program("follow");
-    command.arg(&log).arg(program("step12-splice-request").get_program());
-    command.args(options).arg(source).arg(&dir).stdout(Stdio::null());
-    let server = Server::start(command, &dir).unwrap();
-    // The first request, so that INIT and all that is made once is behind us.
-    fs::read(dir.join("warm")).unwrap();
-    let before = fs::read_to_string(&log).unwrap().lines().count();
-    client(&dir);
-    let after = fs::read_to_string(&log).unwrap();
-    assert!(server.interrupt().unwrap().success());
-    fs::remove_dir(&dir).unwrap();
-    after.lines().skip(before).map(str::to_owned).collect()
-}
-
-fn names(calls: &[String]) -> Vec<&str> {
-    calls.iter().map(|call| call.split('(').next().unwrap()).collect()
-}
 
 /// A file of eight READs, and one to warm up with.
 fn source() -> Mounted {
@@ -55,7 +33,7 @@ fn a_spliced_read_is_four_system_calls_or_five() {
             ("splice", vec!["splice", "read", header, "splice", "splice"]),
         ] {
             let options = ["--strategy", strategy, "--requests", requests];
-            let calls = calls_for(&options, &source.0, |dir| {
+            let calls = calls_for(STEP, &options, &[&source.0], "warm", |dir| {
                 assert_eq!(fs::read(dir.join("file")).unwrap().len(), 8 * PIECE);
             });
             // Eight data of 128 KiB, each in one splice, and eight messages.
@@ -79,7 +57,7 @@ fn a_spliced_read_is_four_system_calls_or_five() {
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn a_spliced_write_is_never_held() {
     let source = source();
-    let calls = calls_for(&["--requests", "splice"], &source.0, |dir| {
+    let calls = calls_for(STEP, &["--requests", "splice"], &[&source.0], "warm", |dir| {
         File::create(dir.join("new")).unwrap().write_all(&vec![9; PIECE]).unwrap();
     });
     assert_eq!(fs::read(source.0.join("new")).unwrap(), vec![9; PIECE]);

@@ -29,6 +29,7 @@ fn main() -> anyhow::Result<()> {
         ["ln", old, new] => ln(Path::new(old), Path::new(new)),
         ["rm", file] => rm(Path::new(file)),
         ["hold", file] => hold(Path::new(file)),
+        ["count", file] => count(Path::new(file)),
         _ => bail!("{USAGE}"),
     }
 }
@@ -42,6 +43,7 @@ visit write FILE TEXT  make it, or empty it, and write a line
 visit mv OLD NEW       rename it
 visit ln OLD NEW       give it one more name
 visit rm FILE          remove the name
+visit count FILE       read it, and print how many bytes there were
 visit hold FILE        open it, remove it, read it all the same, close it";
 
 /// `newfstatat`, `open(O_DIRECTORY)`, `getdents64` until it gives nothing, `newfstatat` for each name, `close`.
@@ -109,6 +111,21 @@ fn cat(path: &Path) -> anyhow::Result<()> {
 fn open_to_read(command: &str, path: &Path) -> anyhow::Result<OwnedFd> {
     open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(|errno| anyhow!("{command}: {}: {}", path.display(), errno.desc()))
+}
+
+/// `open`, `read` until it gives nothing, `close`.
+fn count(path: &Path) -> anyhow::Result<()> {
+    let file = open_to_read("count", path)?;
+    let (mut buffer, mut bytes) = (vec![0; 1 << 17], 0);
+    loop {
+        match read(&file, &mut buffer) {
+            Ok(0) => break,
+            Ok(length) => bytes += length,
+            Err(errno) => bail!("count: {}: {}", path.display(), errno.desc()),
+        }
+    }
+    println!("{bytes} bytes");
+    Ok(())
 }
 
 /// Not by way of the standard library, which asks for the file's size first.

@@ -49,8 +49,8 @@ fn a_sandbox_without_vmsplice_or_splice_is_served_in_another_way() {
     let content = content(1 << 20);
     fs::write(&file, &content).unwrap();
     for (call, way, count) in [
-        (libc::SYS_vmsplice, "strategy optimistic", "(optimistic 8)"),
-        (libc::SYS_splice, "strategy copy", "(as asked 8)"),
+        (libc::SYS_vmsplice, "strategy optimistic", "(optimistic "),
+        (libc::SYS_splice, "strategy copy", "spliced 0, copied"),
     ] {
         let dir = fresh_dir("mnt");
         let said = place.join("said");
@@ -63,8 +63,6 @@ fn a_sandbox_without_vmsplice_or_splice_is_served_in_another_way() {
         fs::remove_dir(&dir).unwrap();
         let said = fs::read_to_string(&said).unwrap();
         assert!(said.contains(way), "{said}");
-        // Whether the end is asked for once more is the kernel's affair.
-        let count = count.trim_end_matches(')');
         assert!(said.contains(count), "{said}");
     }
 }
