@@ -9,6 +9,7 @@ mod followed;
 mod in_process;
 mod loopback;
 mod mounted;
+mod pages;
 mod recorded;
 mod step01;
 mod step02;

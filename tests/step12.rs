@@ -1,13 +1,17 @@
 //! Step 12: requests by splice, replies by splice.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::Stdio;
 
 use kernel_tests::Server;
 
 use crate::followed::{calls_for, names};
 use crate::mounted::Mounted;
+use crate::pages;
+use crate::recorded::assert_recorded;
 use crate::visitor::{fresh_dir, program};
 
 const STEP: &str = "step12-splice-request";
@@ -90,4 +94,57 @@ fn a_file_opened_for_appending_is_appended_to() {
         assert!(server.interrupt().unwrap().success());
         fs::remove_dir(&dir).unwrap();
     }
+}
+
+const PAGES: usize = 2048;
+
+/// Reads a file of PAGES pages through the mirror. How many of the pages that the client's cache is made of
+/// were those of the source's cache before? And how many does the source's cache have left?
+fn moved(source: &Path, options: &[&str]) -> (usize, usize) {
+    let file = source.join("file");
+    fs::write(&file, vec![7; PAGES * 4096]).unwrap();
+    let before: HashSet<u64> = pages::physical(&file).into_iter().collect();
+    assert_eq!(pages::cached(&file), PAGES);
+    let dir = fresh_dir("mnt");
+    let mut command = program(STEP);
+    command.args(options).arg(source).arg(&dir).stdout(Stdio::null());
+    let server = Server::start(command, &dir).unwrap();
+    assert!(fs::read(dir.join("file")).unwrap() == vec![7; PAGES * 4096]);
+    let left = pages::cached(&file);
+    let same =
+        pages::physical(&dir.join("file")).iter().filter(|page| before.contains(page)).count();
+    assert!(server.interrupt().unwrap().success());
+    fs::remove_dir(&dir).unwrap();
+    fs::remove_file(&file).unwrap();
+    (same, left)
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn pages_move_where_the_kernel_moves_them() {
+    let tmpfs = Mounted::tmpfs("tmpfs");
+    // The cache of a file system with a server is as good a cache as that of a disk.
+    let memfs = fresh_dir("memfs");
+    let mut command = program("step06-memfs");
+    command.arg(&memfs).stdout(Stdio::null());
+    let server = Server::start(command, &memfs).unwrap();
+    let mut told = format!("of {PAGES} pages          moved   left in the source's cache\n");
+    for (source, name) in [(&memfs, "a file system's cache"), (&tmpfs.0, "tmpfs")] {
+        for options in [&["--strategy", "patch"][..], &["--strategy", "patch", "--move"]] {
+            let (same, left) = moved(source, options);
+            let option = if options.len() == 3 { "--move" } else { "" };
+            println!("{name} {option}: {same} moved, {left} left");
+            // Not to the page: it depends on what readahead has read at the time of each READ.
+            let about = |count: usize| match count * 100 / PAGES {
+                100 => "all",
+                60.. => "most",
+                _ if count > 0 => "some",
+                _ => "none",
+            };
+            told += &format!("{name:<22}{option:<8}{:<8}{}\n", about(same), about(left));
+            assert!(same == 0 || option == "--move", "{name} {option}");
+        }
+    }
+    assert!(server.interrupt().unwrap().success());
+    assert_recorded("step12__move", &told);
 }

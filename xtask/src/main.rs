@@ -1,5 +1,6 @@
 //! The kit's own commands. `cargo xtask --help` lists them.
 
+mod bench;
 mod book;
 mod demo;
 mod doctor;
@@ -35,6 +36,7 @@ enum Command {
     VmTest(vm_test::Arguments),
     VmRun(vm_run::Arguments),
     Run(run::Arguments),
+    Bench(bench::Arguments),
     Book(book::Arguments),
     BookReplay(book::replay::Arguments),
     #[command(hide = true)]
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::VmTest(arguments) => vm_test::vm_test(arguments),
         Command::VmRun(arguments) => vm_run::vm_run(arguments),
         Command::Run(arguments) => run::run(arguments),
+        Command::Bench(arguments) => bench::bench(arguments),
         Command::Book(arguments) => book::book(arguments),
         Command::BookReplay(arguments) => book::replay::book_replay(arguments),
         Command::BookPreprocess(arguments) => book::preprocess::book_preprocess(arguments),

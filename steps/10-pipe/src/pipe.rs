@@ -12,6 +12,7 @@ use crate::PAGE;
 use crate::slot::Slot;
 use crate::take::{self, Taken};
 
+// ANCHOR: pipe
 /// A pipe, and both its ends. Dropping it throws away what is in it.
 ///
 /// It is non-blocking: a full pipe, or an empty one, is an answer and never a wait. For nobody else
@@ -30,6 +31,7 @@ pub struct Empty;
 /// Something is in it: so many bytes.
 #[derive(Debug)]
 pub struct Holding(usize);
+// ANCHOR_END: pipe
 
 impl<State> Pipe<State> {
     /// How many bytes it can hold, if each slot refers to a full page: `F_GETPIPE_SZ`, in bytes.
