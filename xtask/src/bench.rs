@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use kernel_tests::Server;
 use nix::libc;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike};
 use nix::unistd::geteuid;
 use xshell::{Shell, cmd};
 
@@ -96,18 +98,20 @@ struct Bench {
 }
 
 impl Bench {
-    /// Mounts, lets `client` read, unmounts: so the client's cache is cold each time.
-    fn served<T>(
+    /// Mounts, lets `client` read, unmounts: so the client's cache is cold each time. Returns what the
+    /// client measured, and how long the server kept a processor busy.
+    fn served(
         &self,
         options: &[&str],
-        client: impl FnOnce(&Path) -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
+        client: impl FnOnce(&Path) -> anyhow::Result<Duration>,
+    ) -> anyhow::Result<(Duration, Duration)> {
+        let before = busy()?;
         let mut command = Command::new(&self.program);
         command.args(options).arg(&self.source).arg(&self.dir).stdout(Stdio::null());
         let server = Server::start(command, &self.dir)?;
-        let result = client(&self.dir.join("file"))?;
+        let time = client(&self.dir.join("file"))?;
         server.interrupt()?;
-        Ok(result)
+        Ok((time, busy()? - before))
     }
 
     /// The whole file, in pieces of 128 KiB, through the page cache.
@@ -124,12 +128,16 @@ impl Bench {
             }
         }
         println!("{size} MiB read in pieces of 128 KiB, from a tmpfs, median of {}:", self.rounds);
-        let copy = median(&mut times[0]);
-        for ((name, _), times) in WAYS.iter().zip(&mut times) {
-            let time = median(times);
-            let (rate, ratio) =
-                (size as f64 / time.as_secs_f64(), copy.as_secs_f64() / time.as_secs_f64());
-            println!("  {name:<20} {rate:>6.0} MiB/s   {ratio:.2} × copy");
+        let (copy, copy_busy) = medians(&times[0]);
+        for ((name, _), times) in WAYS.iter().zip(&times) {
+            let (time, busy) = medians(times);
+            println!(
+                "  {name:<20} {:>5.0} MiB/s, {:.2} × copy; the server is busy for {:>3.0} ms, {:.2} × copy",
+                size as f64 / time,
+                copy / time,
+                busy * 1e3,
+                busy / copy_busy
+            );
         }
         Ok(())
     }
@@ -145,7 +153,7 @@ impl Bench {
                     times.push(self.served(&options, |file| one_by_one(file, size << 10))?);
                 }
             }
-            let [copy, patch] = times.each_mut().map(|times| median(times).as_secs_f64() * 1e6);
+            let [copy, patch] = times.each_ref().map(|times| medians(times).0 * 1e6);
             println!(
                 "  {size:>3} KiB   copy {copy:>5.1} µs   patch {patch:>5.1} µs   {:.2} × copy",
                 copy / patch
@@ -177,7 +185,19 @@ fn one_by_one(file: &Path, size: usize) -> anyhow::Result<Duration> {
     Ok(start.elapsed() / READS as u32)
 }
 
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort();
-    times[times.len() / 2]
+/// Of the time that a client took, and of that for which the server was busy. In seconds.
+fn medians(times: &[(Duration, Duration)]) -> (f64, f64) {
+    let median = |mut times: Vec<Duration>| {
+        times.sort();
+        times[times.len() / 2].as_secs_f64()
+    };
+    let (taken, busy) = times.iter().copied().unzip();
+    (median(taken), median(busy))
+}
+
+/// The processor time of all servers that have ended.
+fn busy() -> anyhow::Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let time = |time: TimeVal| Duration::from_micros(time.num_microseconds() as u64);
+    Ok(time(usage.user_time()) + time(usage.system_time()))
 }
