@@ -97,6 +97,7 @@ fn line(number: u64, [a, _, c, _, e, _]: [u64; 6], result: i64) -> String {
         libc::SYS_pwrite64 => format!("pwrite({a}, {c})"),
         libc::SYS_splice => format!("splice({a}, {c}, {e})"),
         libc::SYS_vmsplice => format!("vmsplice({a})"),
+        libc::SYS_pipe2 => "pipe2()".to_owned(),
         libc::SYS_tee => format!("tee({a})"),
         other => format!("call {other}()"),
     };

@@ -188,20 +188,11 @@ fn one_read_in_system_calls() {
             let rest = calls[read + 1..].iter().position(|call| call.contains(", 135168)"));
             let calls = &calls[read..=read + rest.unwrap()];
             told += &format!("{what}, {strategy}:\n");
-            for call in calls {
-                // Which descriptors those are does not matter; where nothing else is said, the call is
-                // one that makes a pipe, or looks at one.
+            // Which descriptors those are does not matter. Calls without a name are about memory.
+            for call in calls.iter().filter(|call| !call.starts_with("call ")) {
                 let (name, result) = call.split_once(" = ").unwrap();
-                let name = match name.split('(').next().unwrap() {
-                    other if other.starts_with("call ") => "(a pipe is made)",
-                    name => name,
-                };
-                let line = format!("  {name:<10} {result}\n");
-                if name != "(a pipe is made)" {
-                    told += &line;
-                } else if !told.ends_with("(a pipe is made)\n") {
-                    told += "  (a pipe is made)\n";
-                }
+                let name = name.split('(').next().unwrap();
+                told += &format!("  {name:<10} {result}\n");
             }
         }
     }
