@@ -1,5 +1,6 @@
 //! Step 11: answers by splice.
 
+mod disturbed;
 mod refused;
 mod rows;
 

@@ -3,12 +3,15 @@
 //! `cargo xtask vm-test --suite NAME`. Like the tests of the steps they go through a real kernel, and
 //! are kept out of a plain `cargo test`.
 
+mod bulk;
 #[path = "../described.rs"]
 mod described;
 mod fsx;
 #[path = "../in_process.rs"]
 mod in_process;
 mod leaks;
+#[path = "../loopback.rs"]
+mod loopback;
 #[path = "../mounted.rs"]
 #[allow(dead_code)]
 mod mounted;

@@ -24,6 +24,8 @@ pub enum Suite {
     Stress,
     /// Files created, looked at and removed, a million times here, less often in a VM: is anything left?
     Leaks,
+    /// A gigabyte here, 16 MiB in a VM, along each way through steps 11 and 12.
+    Bulk,
     /// git, cargo, sqlite3 and tar at their daily work (--host: a guest has none of them).
     Real,
 }
@@ -43,6 +45,7 @@ impl Suite {
             Suite::Fsx => "fsx",
             Suite::Stress => "stress",
             Suite::Leaks => "leaks",
+            Suite::Bulk => "bulk",
             Suite::Real => "real",
         }
     }
@@ -66,7 +69,7 @@ impl Suite {
         match self {
             Suite::Pjdfstest => Some(Tool { name: "pjdfstest", version: "0.2.2" }),
             Suite::Fsx => Some(Tool { name: "fsx", version: "0.3.2" }),
-            Suite::Stress | Suite::Leaks | Suite::Real => None,
+            Suite::Stress | Suite::Leaks | Suite::Bulk | Suite::Real => None,
         }
     }
 

@@ -1,0 +1,109 @@
+//! Answers that are disturbed on their way: by a fork, by a signal.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
+use std::os::unix::thread::JoinHandleExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use nix::libc;
+use nix::mount::{MntFlags, umount2};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, fork};
+use step03_handshake::Wishes;
+use step05_server::{Files, ReadPath, ReplyPath, Session};
+use step07_mirror::Mirror;
+use step11_splice_reply::{Options, Reason, SplicePath, Strategy};
+
+use super::{Shown, content};
+use crate::visitor::fresh_dir;
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn forks_at_any_moment_do_no_harm() {
+    let source = fresh_dir("source");
+    // Each answer is short, so each header is patched.
+    let content = content(100_000);
+    for n in 0..300 {
+        fs::write(source.join(format!("file {n}")), &content).unwrap();
+    }
+    let dir = fresh_dir("mnt");
+    let mirror = Files(Mirror::open(&source, Path::new("/"), Duration::ZERO).unwrap());
+    let session = Session::mount(&dir, "test", &[], None).unwrap();
+    let device = Arc::clone(session.device());
+    let options = Options { strategy: Strategy::Patch, threshold: 1, move_pages: false };
+    let splice = Arc::new(SplicePath::new(Arc::clone(&device), options));
+    let outward: Arc<dyn ReplyPath> = Arc::clone(&splice) as _;
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let server = scope.spawn(move || {
+            let mut inward = ReadPath::new(device);
+            session.serve_along(&mut inward, &outward, &Wishes::default(), &mirror)
+        });
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                // SAFETY: the child does nothing but end.
+                match unsafe { fork() }.unwrap() {
+                    // SAFETY: it ends the child at once.
+                    ForkResult::Child => unsafe { libc::_exit(0) },
+                    ForkResult::Parent { child } => waitpid(child, None).unwrap(),
+                };
+            }
+        });
+        for n in 0..300 {
+            assert!(fs::read(dir.join(format!("file {n}"))).unwrap() == content);
+        }
+        over.store(true, Ordering::Relaxed);
+        umount2(&dir, MntFlags::MNT_DETACH).unwrap();
+        server.join().unwrap().unwrap();
+    });
+    assert!(splice.counts().of_splices() >= 300);
+    assert_eq!(splice.counts().of(Reason::Device), 0, "no length was ever wrong");
+}
+
+extern "C" fn nothing(_: libc::c_int) {}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn an_interrupted_read_of_a_stream_loses_no_byte() {
+    let handler = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing, which any thread may do at any time.
+    unsafe { sigaction(Signal::SIGUSR1, &handler) }.unwrap();
+    let place = fresh_dir("place");
+    let socket = place.join("socket");
+    let content = content(10_000);
+    for strategy in ["patch", "optimistic", "copy"] {
+        let listener = UnixListener::bind(&socket).unwrap();
+        let shown = Shown::start(&["--strategy", strategy], &[&socket]);
+        let (mut peer, _) = listener.accept().unwrap();
+        let mut client = File::open(shown.dir.join("socket")).unwrap();
+        let reader = thread::spawn(move || {
+            let mut all = Vec::new();
+            let mut buffer = [0; 4096];
+            loop {
+                match client.read(&mut buffer) {
+                    Ok(0) => return all,
+                    Ok(count) => all.extend_from_slice(&buffer[..count]),
+                    Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::Interrupted),
+                }
+            }
+        });
+        for piece in content.chunks(1000) {
+            for _ in 0..3 {
+                thread::sleep(Duration::from_millis(2));
+                // SAFETY: the thread has not been joined, so it exists.
+                unsafe { libc::pthread_kill(reader.as_pthread_t(), libc::SIGUSR1) };
+            }
+            peer.write_all(piece).unwrap();
+        }
+        drop(peer);
+        assert!(reader.join().unwrap() == content, "{strategy}");
+        shown.end();
+        fs::remove_file(&socket).unwrap();
+    }
+}
