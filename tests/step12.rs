@@ -128,7 +128,8 @@ fn pages_move_where_the_kernel_moves_them() {
     let mut command = program("step06-memfs");
     command.arg(&memfs).stdout(Stdio::null());
     let server = Server::start(command, &memfs).unwrap();
-    let mut told = format!("of {PAGES} pages          moved   left in the source's cache\n");
+    let head = format!("of {PAGES} pages");
+    let mut told = format!("{head:<30}moved   left in the source's cache\n");
     for (source, name) in [(&memfs, "a file system's cache"), (&tmpfs.0, "tmpfs")] {
         for options in [&["--strategy", "patch"][..], &["--strategy", "patch", "--move"]] {
             let (same, left) = moved(source, options);
