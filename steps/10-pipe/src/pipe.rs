@@ -195,13 +195,20 @@ impl Pipe<Holding> {
     ///
     /// # Errors
     ///
-    /// EAGAIN: the other has too few slots.
-    pub fn pour_into(mut self, other: &mut Pipe<Holding>) -> io::Result<Pipe<Empty>> {
+    /// EAGAIN: the other has too few slots. What is left is still here, the rest is there.
+    pub fn pour_into(
+        mut self,
+        other: &mut Pipe<Holding>,
+    ) -> Result<Pipe<Empty>, (Pipe<Holding>, Errno)> {
         while !self.is_empty() {
             let flags = SpliceFFlags::SPLICE_F_NONBLOCK;
-            let moved = splice(&self.reader, None, &other.writer, None, self.len(), flags)?;
-            self.state.0 -= moved;
-            other.state.0 += moved;
+            match splice(&self.reader, None, &other.writer, None, self.len(), flags) {
+                Ok(moved) => {
+                    self.state.0 -= moved;
+                    other.state.0 += moved;
+                }
+                Err(errno) => return Err((self, errno)),
+            }
         }
         Ok(self.with(Empty))
     }

@@ -20,8 +20,8 @@ pub enum Vmsplice {
 pub fn probe_splice() -> Result<(), Errno> {
     let tried = || -> std::io::Result<()> {
         let mut to = Pipe::new()?.write(b"1")?;
-        Pipe::new()?.write(b"2")?.pour_into(&mut to)?;
-        Ok(())
+        let poured = Pipe::new()?.write(b"2")?.pour_into(&mut to);
+        poured.map(drop).map_err(|(_, errno)| errno.into())
     };
     tried().map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }

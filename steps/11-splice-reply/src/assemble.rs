@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
 use step02_wire::abi::{OutHeader, WireStruct};
-use step10_pipe::{Holding, PAGE, Pipe, SLOT_SIZE, Slot, Stop, Taken};
+use step10_pipe::{Empty, Holding, PAGE, Pipe, SLOT_SIZE, Slot, Stop, Taken};
 use zerocopy::IntoBytes;
 
 use crate::counts::Reason;
@@ -24,9 +24,11 @@ pub struct Source<'a> {
 /// What came of it.
 pub enum Assembled {
     /// A message, with the header that it has.
-    Message { pipe: Pipe<Holding>, slot: Slot, header: [u8; SLOT_SIZE] },
+    Message { pipe: Pipe<Holding>, slot: Slot, slots: usize, header: [u8; SLOT_SIZE] },
     /// Nothing was taken from the source. Copy.
     Not(Reason),
+    /// The data had to be read back: they are nowhere else.
+    InMemory(Vec<u8>),
     /// The source says no: that is the answer.
     Refused(Errno),
 }
@@ -42,7 +44,8 @@ pub fn header(unique: u64, data: usize) -> [u8; SLOT_SIZE] {
 /// Builds the answer to `unique` in the lane's pipe.
 // ANCHOR: assemble
 pub fn assemble(lane: Lane, strategy: Strategy, unique: u64, source: Source<'_>) -> Assembled {
-    let Lane { pipe, mut slot, .. } = lane;
+    let Lane { pipe, mut slot, slots } = lane;
+    let room = slots * PAGE;
     let announced = header(unique, source.len);
     slot.set(&announced);
     let begun = match strategy {
@@ -55,15 +58,20 @@ pub fn assemble(lane: Lane, strategy: Strategy, unique: u64, source: Source<'_>)
         return other;
     }
     if taken.bytes == source.len {
-        return Assembled::Message { pipe, slot, header: announced };
+        return Assembled::Message { pipe, slot, slots, header: announced };
     }
     let header = header(unique, taken.bytes);
     slot.set(&header);
     match strategy {
         // The pipe refers to it: it is changed already.
-        Strategy::Patch => Assembled::Message { pipe, slot, header },
-        _ => match behind_a_new_header(pipe, &header) {
-            Ok(pipe) => Assembled::Message { pipe, slot, header },
+        Strategy::Patch => Assembled::Message { pipe, slot, slots, header },
+        _ => match behind_a_new_header(pipe, new_pipe(room), &header) {
+            Ok(Ok(pipe)) => {
+                // It may have fewer than the first, if limits were reached meanwhile.
+                let slots = pipe.slots().unwrap_or(0);
+                Assembled::Message { pipe, slot, slots, header }
+            }
+            Ok(Err(data)) => Assembled::InMemory(data),
             Err(_) => Assembled::Not(Reason::NoPipe),
         },
     }
@@ -91,17 +99,55 @@ fn no_message(taken: Taken, source: Source<'_>) -> Option<Assembled> {
 }
 // ANCHOR_END: short
 
-/// The old header is read out, and what is left moves behind the new one.
+/// The old header is read out, and what is left moves behind the new one. `Ok(Err(_))`: it could not be
+/// moved, and was read back.
 // ANCHOR: second
 fn behind_a_new_header(
     mut old: Pipe<Holding>,
+    new: io::Result<Pipe<Empty>>,
     header: &[u8; SLOT_SIZE],
-) -> io::Result<Pipe<Holding>> {
+) -> io::Result<Result<Pipe<Holding>, Vec<u8>>> {
     old.read(&mut [0; SLOT_SIZE])?;
-    // As many slots as the first has: pieces of pages stay pieces.
-    let room = old.capacity()?.max(2 * PAGE);
-    let mut new = new_pipe(room)?.write(header)?;
-    old.pour_into(&mut new)?;
-    Ok(new)
+    let Ok(mut new) = new.and_then(|new| new.write(header)) else {
+        return Ok(Err(old.read_all()?.0));
+    };
+    match old.pour_into(&mut new) {
+        Ok(_) => Ok(Ok(new)),
+        Err((old, _)) => {
+            let (mut moved, _) = new.read_all()?;
+            moved.extend(old.read_all()?.0);
+            Ok(Err(moved.split_off(SLOT_SIZE)))
+        }
+    }
 }
 // ANCHOR_END: second
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::Write;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn what_cannot_be_moved_behind_a_new_header_is_read_back() {
+        let mut file: File = tempfile::tempfile().unwrap();
+        let content: Vec<u8> = (0..5 * PAGE).map(|n| (n / 7) as u8).collect();
+        file.write_all(&content).unwrap();
+        let small = |slots: usize| {
+            let mut pipe = Pipe::new()?;
+            pipe.grow(slots * PAGE)?;
+            Ok(pipe)
+        };
+        let tried = |new| {
+            let mut old = Pipe::new().unwrap().write(&[1; SLOT_SIZE]).unwrap();
+            assert_eq!(old.take(file.as_fd(), Some(0), 5 * PAGE).stop, Stop::Enough);
+            behind_a_new_header(old, new, &[2; SLOT_SIZE]).unwrap()
+        };
+        for too_small in [Err(Errno::EMFILE.into()), small(1), small(2)] {
+            assert_eq!(tried(too_small).unwrap_err(), content);
+        }
+        let (message, _) = tried(small(8)).unwrap().read_all().unwrap();
+        assert_eq!(message, [&[2; SLOT_SIZE][..], &content].concat());
+    }
+}

@@ -104,18 +104,22 @@ impl SplicePath {
             return Ok(Err(Reason::Small));
         }
         let Ok(lane) = self.lanes.take() else { return Ok(Err(Reason::NoPipe)) };
-        let slots = lane.slots;
-        if source.offset.is_some_and(|offset| slots_for(offset, source.len) > slots) {
+        if source.offset.is_some_and(|offset| slots_for(offset, source.len) > lane.slots) {
             self.lanes.give_back(lane);
             return Ok(Err(Reason::PipeTooSmall));
         }
         match assemble(lane, self.options.strategy, unique, source) {
             Assembled::Not(reason) => Ok(Err(reason)),
+            Assembled::InMemory(data) => {
+                self.counts.copied(Reason::NoPipe);
+                self.device.write_message(&encode::reply(unique, &data))?;
+                Ok(Ok(()))
+            }
             Assembled::Refused(errno) => {
                 self.counts.written();
                 self.write.send(unique, Err(errno)).map(Ok)
             }
-            Assembled::Message { pipe, slot, header } => {
+            Assembled::Message { pipe, slot, slots, header } => {
                 match pipe.give(self.device.as_fd(), self.flags()) {
                     Ok(pipe) => {
                         let strategy = self.options.strategy;

@@ -20,8 +20,10 @@ pub struct SpliceRequests {
     device: Arc<TracedDevice>,
     pipe: Option<Pipe<Empty>>,
     head: Vec<u8>,
-    /// For when no pipe is large enough.
+    /// For when no pipe is large enough,
     read: ReadPath,
+    /// which was found out once, and is not tried again.
+    refused: bool,
 }
 
 /// The kernel puts each page of a WRITE into a slot of its own, and what is before them into one or two
@@ -33,18 +35,16 @@ impl SpliceRequests {
     /// Requests from this device.
     pub fn new(device: Arc<TracedDevice>) -> SpliceRequests {
         let read = ReadPath::new(Arc::clone(&device));
-        SpliceRequests { device, pipe: None, head: vec![0; BUFFER_SIZE], read }
+        SpliceRequests { device, pipe: None, head: vec![0; BUFFER_SIZE], read, refused: false }
     }
 
     /// An empty pipe that is large enough, if one can be had.
     fn pipe(&mut self) -> Option<Pipe<Empty>> {
-        if let Some(pipe) = self.pipe.take() {
-            return Some(pipe);
+        if self.pipe.is_none() && !self.refused {
+            self.pipe = large_pipe();
+            self.refused = self.pipe.is_none();
         }
-        let mut pipe = Pipe::new().ok()?;
-        // A pipe that may not grow is as large as it is.
-        let _ = pipe.grow(SLOTS * PAGE);
-        pipe.slots().is_ok_and(|slots| slots >= SLOTS).then_some(pipe)
+        self.pipe.take()
     }
 
     /// Reads the head of the request that is in the pipe; returns its length.
@@ -59,6 +59,13 @@ impl SpliceRequests {
         Ok(length)
     }
     // ANCHOR_END: head
+}
+
+fn large_pipe() -> Option<Pipe<Empty>> {
+    let mut pipe = Pipe::new().ok()?;
+    // A pipe that may not grow is as large as it is.
+    let _ = pipe.grow(SLOTS * PAGE);
+    pipe.slots().is_ok_and(|slots| slots >= SLOTS).then_some(pipe)
 }
 
 // ANCHOR: next
