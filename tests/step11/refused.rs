@@ -11,9 +11,10 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::mount::{MntFlags, umount2};
 use step03_handshake::Wishes;
-use step05_server::{Files, ReadPath, ReplyPath, Session};
+use step05_server::{Files, ReplyPath, Session};
 use step07_mirror::Mirror;
 use step11_splice_reply::{Options, Reason, SplicePath, Strategy};
+use step12_splice_request::SpliceRequests;
 
 use super::content;
 use crate::visitor::{fresh_dir, program};
@@ -96,7 +97,8 @@ fn give_up_privileges() {
     Errno::result(set).unwrap();
 }
 
-/// Reads a file of 1 MiB through a server without privileges; returns for what reason it was copied.
+/// Reads and writes files of 1 MiB through a server without privileges, which wants to splice both ways.
+/// Returns how many answers were spliced, and how many copied since the pipe is too small.
 fn served_without_privileges(limit: Lowered) -> (u64, u64) {
     let source = fresh_dir("source");
     let content = content(1 << 20);
@@ -111,9 +113,12 @@ fn served_without_privileges(limit: Lowered) -> (u64, u64) {
     std::thread::scope(|scope| {
         let server = scope.spawn(move || {
             give_up_privileges();
-            session.serve_along(&mut ReadPath::new(device), &outward, &Wishes::default(), &mirror)
+            let mut inward = SpliceRequests::new(device);
+            session.serve_along(&mut inward, &outward, &Wishes::default(), &mirror)
         });
         assert!(fs::read(dir.join("file")).unwrap() == content);
+        fs::write(dir.join("new"), &content).unwrap();
+        assert!(fs::read(source.join("new")).unwrap() == content);
         umount2(&dir, MntFlags::MNT_DETACH).unwrap();
         server.join().unwrap().unwrap();
     });
