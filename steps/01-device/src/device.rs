@@ -61,6 +61,13 @@ impl Device {
     }
 }
 
+/// One that was opened, and connected, by somebody else: a helper that mounts for us.
+impl From<OwnedFd> for Device {
+    fn from(fd: OwnedFd) -> Device {
+        Device(Arc::new(fd))
+    }
+}
+
 impl AsFd for Device {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()

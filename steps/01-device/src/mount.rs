@@ -29,6 +29,8 @@ pub(crate) struct MountPoint {
     device_number: String,
     /// The open /dev/fuse, for as long as its owner keeps it.
     device: Weak<OwnedFd>,
+    /// How it goes away: by umount2(2), unless somebody else had to mount for us.
+    detach: fn(&Path) -> io::Result<()>,
     /// Held while unmounting: at Ctrl-C one thread does it, and wakes another that will try too.
     unmounting: Mutex<()>,
 }
@@ -50,6 +52,52 @@ impl Mount {
         source: &str,
         extra: &[&str],
     ) -> Result<Mount, MountError> {
+        Mount::of_type("fuse", device, dir, source, extra)
+    }
+
+    /// A file system that lives on a block device, of which this server has the only use:
+    /// `mount(block_device, dir, "fuseblk", …)`, with the same options.
+    ///
+    /// The kernel treats it as a disk's: it sends BMAP, and at a plain umount(8) it waits for the answer
+    /// to DESTROY (`fuse_kill_sb_blk`, fs/fuse/inode.c).
+    ///
+    /// # Errors
+    ///
+    /// As [`Mount::new`]; ENOTBLK where it is no block device; EBUSY where it is mounted already.
+    pub fn of_block_device(
+        device: &Device,
+        dir: &Path,
+        block_device: &str,
+        extra: &[&str],
+    ) -> Result<Mount, MountError> {
+        Mount::of_type("fuseblk", device, dir, block_device, extra)
+    }
+
+    /// What somebody else has mounted on `dir` for `device`, as fusermount3(1) does for users who may not
+    /// mount. `detach` will unmount it.
+    ///
+    /// # Errors
+    ///
+    /// Where nothing is mounted.
+    pub fn made_elsewhere(
+        device: &Device,
+        dir: &Path,
+        detach: fn(&Path) -> io::Result<()>,
+    ) -> Result<Mount, MountError> {
+        // Not by canonicalize(3), which would ask the new file system for its root.
+        let Some(mounted) = listed(dir)? else {
+            return Err(MountError { dir: dir.to_owned(), why: Why::Nothing });
+        };
+        Ok(Mount::at(dir.to_owned(), mounted.device_number, device, detach))
+    }
+
+    fn of_type(
+        fs_type: &str,
+        device: &Device,
+        dir: &Path,
+        source: &str,
+        extra: &[&str],
+    ) -> Result<Mount, MountError> {
         let path = fit_mount_point(dir)?;
         // ANCHOR: mount
         let mut options = format!(
@@ -65,19 +113,23 @@ impl Mount {
             options.push_str(option);
         }
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-        mount(Some(source), &path, Some("fuse"), flags, Some(options.as_str()))
+        mount(Some(source), &path, Some(fs_type), flags, Some(options.as_str()))
             .map_err(|errno| MountError { dir: path.clone(), why: why(errno) })?;
         // ANCHOR_END: mount
 
         let device_number = listed(&path)?.map(|ours| ours.device_number).unwrap_or_default();
-        Ok(Mount {
-            point: Arc::new(MountPoint {
-                path,
-                device_number,
-                device: Arc::downgrade(&device.0),
-                unmounting: Mutex::new(()),
-            }),
-        })
+        Ok(Mount::at(path, device_number, device, detach))
+    }
+
+    fn at(
+        path: PathBuf,
+        device_number: String,
+        device: &Device,
+        detach: fn(&Path) -> io::Result<()>,
+    ) -> Mount {
+        let device = Arc::downgrade(&device.0);
+        let unmounting = Mutex::new(());
+        Mount { point: Arc::new(MountPoint { path, device_number, device, detach, unmounting }) }
     }
 
     /// The mount point, as an absolute path without symbolic links.
@@ -93,19 +145,15 @@ impl Drop for Mount {
 }
 
 impl MountPoint {
-    /// `umount2(path, MNT_FORCE | MNT_DETACH)`, if what is mounted there is still ours.
-    ///
-    /// By now nobody will answer any request. MNT_FORCE therefore aborts the connection first:
-    /// waiting clients get ECONNABORTED, and a read of the device gets ENODEV. MNT_DETACH takes the
-    /// mount out of sight even while a client stands inside.
+    /// Unmounts, if what is mounted there is still ours.
     // ANCHOR: unmount
     pub(crate) fn unmount(&self) {
         let _one_at_a_time = self.unmounting.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_ours()
-            && let Err(errno) = umount2(&self.path, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH)
+            && let Err(error) = (self.detach)(&self.path)
         {
             let path = self.path.display();
-            eprintln!("cannot unmount {path}: {}. Try: sudo umount -l {path}", errno.desc());
+            eprintln!("cannot unmount {path}: {error}. Try: sudo umount -l {path}");
         }
     }
     // ANCHOR_END: unmount
@@ -131,6 +179,17 @@ impl MountPoint {
         matches!(polled, Ok(Some(events)) if !events.contains(PollFlags::POLLERR))
     }
 }
+
+/// `umount2(path, MNT_FORCE | MNT_DETACH)`
+///
+/// By now nobody will answer any request. MNT_FORCE therefore aborts the connection first: waiting
+/// clients get ECONNABORTED, and a read of the device gets ENODEV. MNT_DETACH takes the mount out of sight
+/// even while a client stands inside.
+// ANCHOR: detach
+fn detach(path: &Path) -> io::Result<()> {
+    Ok(umount2(path, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH)?)
+}
+// ANCHOR_END: detach
 
 /// The real path of `dir`, as the kernel will list it, if nothing is mounted there.
 fn fit_mount_point(dir: &Path) -> Result<PathBuf, MountError> {
@@ -159,6 +218,7 @@ enum Why {
     NotPermitted,
     Missing,
     NotADirectory,
+    Nothing,
     /// A FUSE mount whose server died.
     Dead,
     Busy(Mounted),
@@ -191,6 +251,7 @@ impl fmt::Display for MountError {
             Why::NotADirectory => {
                 write!(f, "it is not a directory.\nGive an empty directory instead.")
             }
+            Why::Nothing => write!(f, "nothing is mounted there, though it was said to be."),
             Why::Dead => write!(
                 f,
                 "a FUSE file system whose server is gone is still mounted there.\nUnmount it: sudo umount -l {dir}"

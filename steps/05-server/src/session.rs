@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use step01_device::{BUFFER_SIZE, Device, Mount, MountError, OpenError, Signals};
 use step02_wire::Numbering;
-use step03_handshake::{HandshakeError, TracedDevice, Wishes, handshake};
+use step03_handshake::{Agreement, HandshakeError, TracedDevice, Wishes, handshake};
 
 use crate::reply::{ReplyPath, WritePath};
 use crate::request::{ReadPath, RequestPath};
@@ -36,7 +36,12 @@ impl Session {
         let device = Device::open()?;
         let mount = Mount::new(&device, dir, source, options)?;
         signals.unmount(&mount)?;
-        Ok(Session { device: Arc::new(TracedDevice::new(device, trace)), mount })
+        Ok(Session::over(device, mount, trace))
+    }
+
+    /// Over a mount that was made before, in another way. Its signals are the caller's business.
+    pub fn over(device: Device, mount: Mount, trace: Option<Numbering>) -> Session {
+        Session { device: Arc::new(TracedDevice::new(device, trace)), mount }
     }
 
     /// The mount point, as an absolute path without symbolic links.
@@ -64,11 +69,19 @@ impl Session {
         wishes: &Wishes,
         handler: &dyn Handler,
     ) -> Result<(), ServeError> {
+        match self.agree(wishes)? {
+            Some(_) => Ok(serve(inward, outward, handler)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Agrees with the kernel: for servers with a loop of their own. `None`: the file system was unmounted
+    /// first.
+    pub fn agree(&self, wishes: &Wishes) -> Result<Option<Agreement>, ServeError> {
         match handshake(&self.device, &mut vec![0; BUFFER_SIZE], wishes) {
-            Err(HandshakeError::Unmounted) => return Ok(()),
-            agreed => agreed?,
-        };
-        Ok(serve(inward, outward, handler)?)
+            Err(HandshakeError::Unmounted) => Ok(None),
+            agreed => Ok(Some(agreed?.1)),
+        }
     }
 }
 
