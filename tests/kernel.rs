@@ -18,6 +18,7 @@ mod step04;
 mod step05;
 mod step06;
 mod step07;
+mod step08;
 mod step10;
 mod step11;
 mod step12;

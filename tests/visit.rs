@@ -29,6 +29,7 @@ fn main() -> anyhow::Result<()> {
         ["ln", old, new] => ln(Path::new(old), Path::new(new)),
         ["rm", file] => rm(Path::new(file)),
         ["hold", file] => hold(Path::new(file)),
+        ["hold-open", file] => hold_open(Path::new(file)),
         ["count", file] => count(Path::new(file)),
         _ => bail!("{USAGE}"),
     }
@@ -44,6 +45,7 @@ visit mv OLD NEW       rename it
 visit ln OLD NEW       give it one more name
 visit rm FILE          remove the name
 visit count FILE       read it, and print how many bytes there were
+visit hold-open FILE   open it, say so, and wait for a signal
 visit hold FILE        open it, remove it, read it all the same, close it";
 
 /// `newfstatat`, `open(O_DIRECTORY)`, `getdents64` until it gives nothing, `newfstatat` for each name, `close`.
@@ -189,4 +191,13 @@ fn df(path: &Path) -> anyhow::Result<()> {
         stat.name_max()
     );
     Ok(())
+}
+
+/// `open`, `write` of a line, and then nothing.
+fn hold_open(path: &Path) -> anyhow::Result<()> {
+    let _file = fs::File::open(path).with_context(|| format!("hold-open: {}", path.display()))?;
+    println!("open");
+    loop {
+        std::thread::park();
+    }
 }

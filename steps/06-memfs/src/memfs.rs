@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
@@ -21,13 +22,14 @@ type Result<T> = std::result::Result<T, Errno>;
 #[derive(Debug)]
 pub struct Memfs {
     tree: Mutex<Tree>,
+    handles: AtomicU64,
 }
 
 impl Memfs {
     /// An empty root directory, owned by this process's user. `size`: in bytes, for everything that
     /// will be in it; of 4096 at least, which the root itself takes.
     pub fn new(size: u64) -> Memfs {
-        Memfs { tree: Mutex::new(Tree::new(size / BLOCK)) }
+        Memfs { tree: Mutex::new(Tree::new(size / BLOCK)), handles: AtomicU64::new(0) }
     }
 
     /// What is in it.
@@ -45,6 +47,14 @@ impl Memfs {
         let mut tree = self.tree();
         let id = tree.make(header, name, mode, target)?;
         tree.told(id)
+    }
+
+    /// An open file. Its node says all, and stays for as long as it is open. Yet it has a handle of its own,
+    /// never given twice: whoever keeps locks tells open files apart by that. What the kernel has cached
+    /// stays right, for nobody else changes it.
+    fn opened(&self) -> OpenOut {
+        let fh = self.handles.fetch_add(1, Ordering::Relaxed) + 1;
+        OpenOut { fh, open_flags: OpenReplyFlags::KEEP_CACHE, ..OpenOut::default() }
     }
 }
 
@@ -114,7 +124,7 @@ impl Filesystem for Memfs {
         name: &OsStr,
     ) -> Result<(EntryOut, OpenOut)> {
         let mode = libc::S_IFREG | arg.mode & !libc::S_IFMT;
-        Ok((self.make(header, name, mode, OsStr::new(""))?, opened()))
+        Ok((self.make(header, name, mode, OsStr::new(""))?, self.opened()))
     }
 
     fn getattr(&self, header: &InHeader, _: &GetattrIn) -> Result<AttrOut> {
@@ -166,7 +176,8 @@ impl Filesystem for Memfs {
         if arg.flags & libc::O_TRUNC as u32 != 0 {
             node.truncate(0, space)?;
         }
-        Ok(opened())
+        drop(tree);
+        Ok(self.opened())
     }
     // ANCHOR_END: open
 
@@ -265,12 +276,6 @@ impl Filesystem for Memfs {
 
 fn attributes(id: u64, node: &Node) -> AttrOut {
     AttrOut { attr_valid: VALID, attr: node.attr(id), ..AttrOut::default() }
-}
-
-/// An open file needs no handle: its node says all, and stays for as long as it is open. What the
-/// kernel has cached stays right, for nobody else changes it.
-fn opened() -> OpenOut {
-    OpenOut { open_flags: OpenReplyFlags::KEEP_CACHE, ..OpenOut::default() }
 }
 
 /// # Errors

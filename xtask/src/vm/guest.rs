@@ -16,7 +16,7 @@ use crate::vm::initramfs::Initramfs;
 /// procedural macros, which must stay dynamic.
 pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Programs of the kit's own beside the servers.
-const TOOLS: [&str; 4] = ["visit", "guide", "stress", "follow"];
+const TOOLS: [&str; 5] = ["visit", "guide", "stress", "follow", "locker"];
 
 /// The guest's users and groups, with the numbers that Debian gives them.
 const PASSWD: &[u8] = b"root:x:0:0::/:\ndaemon:x:1:1::/:\nnobody:x:65534:65534::/:\n";

@@ -44,14 +44,14 @@ impl Lock {
 pub struct Ranges(Vec<Lock>);
 
 impl Ranges {
-    /// A lock of somebody else's that is in the way of this one.
+    /// A lock of somebody else's that is in the way of this one: the first in the file.
     pub fn conflict(&self, wanted: &Lock) -> Option<Lock> {
         let in_the_way = |held: &&Lock| {
             held.owner != wanted.owner
                 && held.overlaps(wanted.start, wanted.end)
                 && (held.exclusive || wanted.exclusive)
         };
-        self.0.iter().find(in_the_way).copied()
+        self.0.iter().filter(in_the_way).min_by_key(|held| held.start).copied()
     }
 
     /// Takes a lock that nothing is in the way of. What its owner has there already is replaced.

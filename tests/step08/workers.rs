@@ -1,0 +1,171 @@
+//! Several workers on one device.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use step02_wire::abi::*;
+use step03_handshake::Wishes;
+use step05_server::{
+    Data, Files, Filesystem, Handler, Message, ReadPath, ReplyPath, RequestPath, Session, WritePath,
+};
+use step08_threads::{Interruptible, Interrupts, serve_many};
+
+use super::started;
+use crate::mounted::Mounted;
+use crate::visitor::{fresh_dir, visit};
+
+/// A directory with one file in it, each read(2) of which is a READ.
+pub struct OneFile;
+
+impl Filesystem for OneFile {
+    fn lookup(&self, _: &InHeader, _: &OsStr) -> Result<EntryOut, Errno> {
+        let attr = Attr { ino: 2, mode: libc::S_IFREG | 0o444, nlink: 1, ..Attr::default() };
+        Ok(EntryOut { nodeid: 2, attr, ..EntryOut::default() })
+    }
+
+    fn getattr(&self, header: &InHeader, _: &GetattrIn) -> Result<AttrOut, Errno> {
+        let (mode, nlink) = match header.nodeid {
+            ROOT_ID => (libc::S_IFDIR | 0o555, 2),
+            _ => (libc::S_IFREG | 0o444, 1),
+        };
+        let attr = Attr { ino: header.nodeid, mode, nlink, ..Attr::default() };
+        Ok(AttrOut { attr, ..AttrOut::default() })
+    }
+
+    fn open(&self, _: &InHeader, _: &OpenIn) -> Result<OpenOut, Errno> {
+        Ok(OpenOut { open_flags: OpenReplyFlags::DIRECT_IO, ..OpenOut::default() })
+    }
+}
+
+/// Serves in this process with so many workers while `visit` runs. Returns how many requests are in flight
+/// afterwards.
+pub fn served<H: Handler>(
+    workers: usize,
+    handler: impl FnOnce(&Arc<Interrupts>) -> H,
+    visit: impl FnOnce(&Path),
+) -> usize {
+    let dir = fresh_dir("mnt");
+    let session = Session::mount(&dir, "test", &[], None).unwrap();
+    let device = Arc::clone(session.device());
+    let interrupts = Interrupts::new(Arc::new(WritePath::new(Arc::clone(&device))));
+    let outward: Arc<dyn ReplyPath> = Arc::clone(&interrupts) as _;
+    let handler = Interruptible::new(Arc::clone(&interrupts), handler(&interrupts));
+    thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            session.agree(&Wishes::default()).unwrap().unwrap();
+            let mut inward = || Box::new(ReadPath::new(Arc::clone(&device))) as _;
+            let workers = NonZeroUsize::new(workers).unwrap();
+            serve_many(session, workers, &mut inward, &outward, &handler)
+        });
+        // Also if the visit fails: the scope waits for the server.
+        let mounted = Mounted(dir.clone());
+        visit(&dir);
+        drop(mounted);
+        server.join().unwrap().unwrap();
+    });
+    fs::remove_dir(&dir).unwrap();
+    interrupts.in_flight()
+}
+
+/// Each READ waits for three others.
+struct Together(Barrier);
+
+impl Filesystem for Together {
+    fn lookup(&self, header: &InHeader, name: &OsStr) -> Result<EntryOut, Errno> {
+        OneFile.lookup(header, name)
+    }
+    fn getattr(&self, header: &InHeader, arg: &GetattrIn) -> Result<AttrOut, Errno> {
+        OneFile.getattr(header, arg)
+    }
+    fn open(&self, header: &InHeader, arg: &OpenIn) -> Result<OpenOut, Errno> {
+        OneFile.open(header, arg)
+    }
+    fn read(&self, _: &InHeader, _: &ReadIn) -> Result<Data, Errno> {
+        self.0.wait();
+        Ok(Data::Bytes(b"together".to_vec()))
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn four_workers_do_four_things_at_once() {
+    let left = served(
+        4,
+        |_| Files(Together(Barrier::new(4))),
+        |dir| {
+            let read = || {
+                let mut file = File::open(dir.join("file")).unwrap();
+                let mut buffer = [0; 8];
+                file.read_exact(&mut buffer).unwrap();
+                assert_eq!(&buffer, b"together");
+            };
+            thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(read))));
+        },
+    );
+    assert_eq!(left, 0);
+}
+
+/// A way in that fails at its third request.
+struct Failing(ReadPath, usize);
+
+impl RequestPath for Failing {
+    fn next(&mut self) -> io::Result<Option<Message<'_>>> {
+        self.1 += 1;
+        if self.1 == 3 { Err(Errno::EBADF.into()) } else { self.0.next() }
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn a_worker_that_cannot_go_on_ends_all() {
+    let dir = fresh_dir("mnt");
+    let session = Session::mount(&dir, "test", &[], None).unwrap();
+    let device = Arc::clone(session.device());
+    let outward: Arc<dyn ReplyPath> = Arc::new(WritePath::new(Arc::clone(&device)));
+    let first = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            session.agree(&Wishes::default()).unwrap().unwrap();
+            let mut inward = || {
+                let path = ReadPath::new(Arc::clone(&device));
+                // One of them fails, the others would go on for ever.
+                let begin = if first.fetch_add(1, Ordering::Relaxed) == 0 { 0 } else { 1000 };
+                Box::new(Failing(path, begin)) as _
+            };
+            let workers = NonZeroUsize::new(4).unwrap();
+            serve_many(session, workers, &mut inward, &outward, &Files(OneFile))
+        });
+        while !server.is_finished() {
+            let _ = fs::metadata(dir.join("file"));
+        }
+        let error = server.join().unwrap().unwrap_err();
+        assert!(error.to_string().contains("cannot go on"), "{error}");
+    });
+    fs::remove_dir(&dir).expect("it is unmounted");
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_background_is_as_large_as_agreed() {
+    let control = fresh_dir("control");
+    mount(Some("fusectl"), &control, Some("fusectl"), MsFlags::empty(), None::<&str>).unwrap();
+    let (server, dir) = started("step08-threads", &["--background", "40"], &[]);
+    assert!(visit("ls", &dir).status.success());
+    // A connection has the number of its file system's device.
+    let connection = control.join(nix::libc::minor(fs::metadata(&dir).unwrap().dev()).to_string());
+    let value = |name: &str| fs::read_to_string(connection.join(name)).unwrap();
+    assert_eq!(value("max_background"), "40\n");
+    assert_eq!(value("congestion_threshold"), "30\n");
+    assert!(server.interrupt().unwrap().success());
+    umount2(&control, MntFlags::MNT_DETACH).unwrap();
+}
