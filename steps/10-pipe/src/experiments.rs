@@ -1,12 +1,13 @@
 //! The experiments.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{IoSlice, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use anyhow::Context;
 use nix::errno::Errno;
+use nix::fcntl::{SpliceFFlags, splice, vmsplice};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Uid, fork, setuid};
@@ -26,10 +27,12 @@ pub fn all(tell: &mut Tell<'_>) -> anyhow::Result<()> {
     let mut pipe = header()?;
     let taken = pipe.take(file.as_fd(), Some(0), 80 * PAGE);
     tell("the same behind a header", "15 PipeFull", &in_pages(taken.bytes, taken.stop));
+    let behind = behind_two_pages(&file)?;
+    tell("behind a header that lies in two pages", "14 pages", &format!("{behind} pages"));
     let mut pipe = header()?;
     let taken = pipe.take(file.as_fd(), Some(1), 80 * PAGE);
     let expected = format!("{} bytes", 15 * PAGE - 1);
-    tell("the same, from offset 1", &expected, &format!("{} bytes", taken.bytes));
+    tell("behind a header, from offset 1", &expected, &format!("{} bytes", taken.bytes));
     let mut pipe = header()?;
     let (mut bytes, mut stop) = (0, Stop::Enough);
     while stop == Stop::Enough {
@@ -107,6 +110,18 @@ fn header() -> anyhow::Result<Pipe<Holding>> {
 
 fn in_pages(bytes: usize, stop: Stop) -> String {
     format!("{} {stop:?}", bytes / PAGE)
+}
+
+/// How many pages fit behind a header that is there by reference, and half in one page, half in the next.
+fn behind_two_pages(file: &File) -> anyhow::Result<usize> {
+    let memory = vec![7; 3 * PAGE];
+    let second = memory.as_ptr().align_offset(PAGE) + PAGE;
+    let header = &memory[second - SLOT_SIZE / 2..][..SLOT_SIZE];
+    // By hand: a `Slot` never lies like this.
+    let (_reader, writer) = std::io::pipe()?;
+    vmsplice(&writer, &[IoSlice::new(header)], SpliceFFlags::empty())?;
+    let flags = SpliceFFlags::SPLICE_F_NONBLOCK;
+    Ok(splice(file, Some(&mut 0), &writer, None, 80 * PAGE, flags)? / PAGE)
 }
 
 /// How many bytes fit behind a header, if they come in pieces of this size.
