@@ -6,9 +6,9 @@ use std::path::Path;
 use nix::unistd::geteuid;
 use xshell::{Shell, cmd};
 
-use crate::Outcome;
 use crate::vm::kernel::{cached, matrix};
 use crate::vm::qemu;
+use crate::{Outcome, package};
 
 /// Say what is here, what is missing, and the command that mends it.
 #[derive(clap::Args)]
@@ -59,6 +59,7 @@ pub fn doctor(Arguments {}: Arguments) -> anyhow::Result<Outcome> {
     tell("libc.a", static_libc(&sh));
     tell("QEMU", emulator(&sh));
     tell("KVM", kvm(&sh));
+    tell("mke2fs", mke2fs());
     for kernel in matrix()? {
         let here = cached(&kernel.series)?.exists();
         tell(
@@ -132,6 +133,16 @@ fn emulator(sh: &Shell) -> Finding {
         None => Missing {
             what: format!("there is no {}", qemu::PROGRAM),
             mend: "sudo apt-get install qemu-system-x86",
+        },
+    }
+}
+
+fn mke2fs() -> Finding {
+    match package::find("mke2fs") {
+        Some(path) => Here(path.display().to_string()),
+        None => Missing {
+            what: "there is no mke2fs, with which a test of step 12 makes an ext4".into(),
+            mend: "sudo apt-get install e2fsprogs",
         },
     }
 }

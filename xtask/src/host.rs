@@ -3,7 +3,6 @@
 //! Each runs in mount and process namespaces of its own: what it leaves is gone with them, and this
 //! machine's mounts stay as they are.
 
-use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::{pipe, stdout};
 use std::process::{Command, Stdio};
@@ -13,13 +12,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use nix::unistd::geteuid;
-use vm_init::{LIST, Record, Verdict, each_line, only, selected};
+use vm_init::{Record, Verdict, each_line, only};
 use xshell::{Shell, cmd};
 
+use crate::package::search_path;
 use crate::vm::guest::{self, Programs, Tests};
 use crate::vm::report::{End, Report};
 use crate::vm_test::Arguments;
-use crate::{Outcome, steps};
+use crate::{Outcome, steps, vm_test};
 
 /// Runs the selected tests here, one process each.
 pub fn run(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -33,13 +33,12 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Outcome> {
     if let Some(suite) = arguments.suite {
         suite.add_programs(sh, &mut programs)?;
     }
+    vm_test::foreign_programs(sh, &programs, arguments)?;
     let release = cmd!(sh, "uname -r").quiet().read()?;
     println!("kernel {release}, this machine's own");
 
     let start = Instant::now();
-    let tests = &programs.tests;
-    let listed = cmd!(sh, "{tests} {LIST...}").quiet().read()?;
-    let selected = selected(&listed, &arguments.filters, arguments.exact);
+    let selected = vm_test::chosen(sh, &programs, arguments)?;
     let mut report = Report::new(stdout(), arguments.nocapture);
     report.take(Record::Plan { tests: selected.len() })?;
     for name in selected {
@@ -58,7 +57,6 @@ fn one(
     let test = name.to_owned();
     tell(Record::Start { test: test.clone() })?;
     let dir = tempfile::Builder::new().prefix("fuse-by-hand-").tempdir()?;
-    let path = env::var_os("PATH").unwrap_or_default();
     let (output, input) = pipe().context("cannot make a pipe")?;
     let start = Instant::now();
     let mut child = Command::new("unshare")
@@ -73,7 +71,7 @@ fn one(
         ])
         .arg(&programs.tests)
         .args(only(name))
-        .env("PATH", path)
+        .env("PATH", search_path())
         .env("RUST_BACKTRACE", "0")
         .env("TMPDIR", dir.path())
         .env("STEP_BIN_DIR", programs.dir())

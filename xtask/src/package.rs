@@ -1,34 +1,52 @@
 //! Programs that Debian packages bring.
 
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
 use anyhow::{Context, bail};
 use nix::unistd::geteuid;
 use xshell::{Shell, cmd};
 
-/// Installs `package` where `program` is missing, if we are root and apt is here.
+/// The PATH, and behind it where programs for root are, which not everybody's PATH leads to.
+pub fn search_path() -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let dirs = env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    // No directory of a PATH has a colon in its name.
+    env::join_paths(dirs).unwrap_or(path)
+}
+
+/// Where a program is, if it is here.
+pub fn find(program: &str) -> Option<PathBuf> {
+    env::split_paths(&search_path()).map(|dir| dir.join(program)).find(|path| path.is_file())
+}
+
+/// A program. Installs `package` where it is missing, if we are root and apt is here.
 ///
 /// # Errors
 ///
 /// Says what to type, where it cannot be installed.
-pub fn provide(sh: &Shell, program: &str, package: &str) -> anyhow::Result<()> {
-    let is_there = |program: &str| {
-        cmd!(sh, "{program} --version").quiet().ignore_stdout().ignore_stderr().run()
-    };
-    if is_there(program).is_ok() {
-        return Ok(());
+pub fn provide(sh: &Shell, program: &str, package: &str) -> anyhow::Result<PathBuf> {
+    if find(program).is_none() {
+        install(sh, program, package)?;
     }
-    if is_there("apt-get").is_err() {
-        bail!("{program} is missing. Install it with your distribution's package manager");
+    find(program).with_context(|| format!("{package} is installed, and there is no {program}"))
+}
+
+fn install(sh: &Shell, what: &str, package: &str) -> anyhow::Result<()> {
+    if find("apt-get").is_none() {
+        bail!("{what} is missing. Install it with your distribution's package manager");
     }
     if !geteuid().is_root() {
-        bail!("{program} is missing. Install it: sudo apt-get install {package}");
+        bail!("{what} is missing. Install it: sudo apt-get install {package}");
     }
-    eprintln!("{program} is missing; we are root, so it is installed now:");
+    eprintln!("{what} is missing; we are root, so it is installed now:");
     cmd!(sh, "apt-get --quiet=2 update").run()?;
     cmd!(sh, "apt-get --quiet=2 --yes --no-install-recommends install {package}")
         .env("DEBIAN_FRONTEND", "noninteractive")
         .ignore_stdout()
         .run()
         .with_context(|| {
-            format!("cannot install {program}. Try it by hand: apt-get install {package}")
+            format!("cannot install {what}. Try it by hand: apt-get install {package}")
         })
 }

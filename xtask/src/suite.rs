@@ -81,7 +81,7 @@ impl Suite {
         let there = programs.dir().join(tool.name);
         fs::copy(&built, &there)
             .with_context(|| format!("cannot copy {} to {}", built.display(), there.display()))?;
-        programs.add(&there)?;
+        programs.add(sh, &there)?;
         Ok(())
     }
 }

@@ -43,7 +43,7 @@ pub fn run_in_guest(
     let mut parts = vm::prepare(sh, options, Tests::OfTheSteps)?;
     command[0] = match &command[0] {
         name if parts.programs.has(name) => format!("{BIN_DIR}/{name}"),
-        path => parts.programs.add(Path::new(path))?,
+        path => parts.programs.add(sh, Path::new(path))?,
     };
     let work = Work::Run { command, timeout: options.timeout() };
     let kernel = vm::only_kernel(&parts)?;

@@ -1,6 +1,7 @@
 //! `cargo xtask vm-test`: the tests that need a kernel, in a VM.
 
 use std::io::{Write, stdout};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,13 +9,17 @@ use anyhow::{anyhow, ensure};
 use vm_init::{LIST, Work, selected};
 use xshell::{Shell, cmd};
 
+use crate::package::provide;
 use crate::suite::{self, Suite};
-use crate::vm::guest::Tests;
+use crate::vm::guest::{Programs, Tests};
 use crate::vm::kernel::Kernel;
 use crate::vm::machine::{Heard, Machine};
 use crate::vm::report::{End, Report};
 use crate::vm::{Options, Parts};
 use crate::{Outcome, host, self_test, snapshots, steps, vm};
+
+/// The steps whose tests run a program that is not the kit's own: which, and the package that has it.
+const FOREIGN: [(&str, &str, &str); 1] = [("step12::", "mke2fs", "e2fsprogs")];
 
 /// Boot a real kernel in QEMU and run the steps' tests in it.
 ///
@@ -86,6 +91,9 @@ pub fn vm_test(mut arguments: Arguments) -> anyhow::Result<Outcome> {
     let mut parts = vm::prepare(&sh, options, Tests::for_suite(arguments.suite))?;
     if let Some(suite) = arguments.suite {
         suite.add_programs(&sh, &mut parts.programs)?;
+    }
+    for program in foreign_programs(&sh, &parts.programs, &arguments)? {
+        parts.programs.add(&sh, &program)?;
     }
     match &parts.kernels[..] {
         [kernel] => run(&parts, kernel, &arguments, stdout()),
@@ -205,11 +213,33 @@ pub fn listen(
     }
 }
 
-/// The guest's test program is a static executable: it lists itself here as well.
+/// The tests that the filters select. The guest's test program is a static executable: it lists itself
+/// here as well.
+pub fn chosen(
+    sh: &Shell,
+    programs: &Programs,
+    arguments: &Arguments,
+) -> anyhow::Result<Vec<String>> {
+    let tests = &programs.tests;
+    let listed = cmd!(sh, "{tests} {LIST...}").quiet().read()?;
+    Ok(selected(&listed, &arguments.filters, arguments.exact))
+}
+
+/// What the selected tests run that is not the kit's own. Only they need it to be installed.
+pub fn foreign_programs(
+    sh: &Shell,
+    programs: &Programs,
+    arguments: &Arguments,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let tests = chosen(sh, programs, arguments)?;
+    let needed =
+        FOREIGN.iter().filter(|(step, ..)| tests.iter().any(|test| test.starts_with(step)));
+    needed.map(|(_, program, package)| provide(sh, program, package)).collect()
+}
+
 fn list(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let program = vm::guest::build(sh, Tests::for_suite(arguments.suite))?.tests;
-    let listed = cmd!(sh, "{program} {LIST...}").quiet().read()?;
-    for name in selected(&listed, &arguments.filters, arguments.exact) {
+    let programs = vm::guest::build(sh, Tests::for_suite(arguments.suite))?;
+    for name in chosen(sh, &programs, arguments)? {
         println!("{name}");
     }
     Ok(Outcome::Good)
@@ -217,7 +247,7 @@ fn list(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Outcome> {
 
 fn shell(sh: &Shell, options: &Options) -> anyhow::Result<Outcome> {
     let mut parts = vm::prepare(sh, options, Tests::OfTheSteps)?;
-    parts.programs.add(&vm::download::busybox(sh)?)?;
+    parts.programs.add(sh, &vm::download::busybox(sh)?)?;
     let kernel = vm::only_kernel(&parts)?;
     let mut guest = vm::boot(sh, &parts, kernel, options, Work::Shell)?;
     // However long the user stays.

@@ -1,5 +1,7 @@
-//! The programs that run in the guest, built static: a guest has no libraries.
+//! The programs that run in the guest. The kit's own are built static: a guest has no libraries, but those
+//! that a program of the host's brings.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -10,6 +12,7 @@ use xshell::{PushEnv, Shell, cmd};
 
 use crate::steps::{self, workspace_root};
 use crate::suite::Suite;
+use crate::vm::dynamic::libraries_of;
 use crate::vm::initramfs::Initramfs;
 
 /// The target is named though it is the host's: only then do the flags spare build scripts and
@@ -26,6 +29,8 @@ const GROUP: &[u8] = b"root:x:0:\ndaemon:x:1:\nnogroup:x:65534:\n";
 pub struct Programs {
     init: PathBuf,
     bin: Vec<PathBuf>,
+    /// What programs of the host's need, to be at the same paths in the guest.
+    libraries: BTreeSet<PathBuf>,
     /// The test program.
     pub tests: PathBuf,
 }
@@ -96,7 +101,7 @@ pub fn build(sh: &Shell, tests: Tests) -> anyhow::Result<Programs> {
     let servers = steps::all(sh)?.into_iter().map(|step| step.package);
     let bin: Vec<_> =
         servers.chain(TOOLS.map(str::to_owned)).map(|name| built.join(name)).collect();
-    Ok(Programs { init: built.join("vm-init"), bin, tests })
+    Ok(Programs { init: built.join("vm-init"), bin, libraries: BTreeSet::new(), tests })
 }
 
 /// The path in cargo's message about the test program of this name.
@@ -121,6 +126,9 @@ impl Programs {
             program(BIN_DIR, path)?;
         }
         program(TESTS_DIR, &self.tests)?;
+        for path in &self.libraries {
+            program(&path.parent().unwrap_or(Path::new("")).to_string_lossy(), path)?;
+        }
         let init =
             fs::read(&self.init).with_context(|| format!("cannot read {}", self.init.display()))?;
         initramfs.file("/init", 0o755, &init)?;
@@ -146,9 +154,10 @@ impl Programs {
         Ok(())
     }
 
-    /// Adds one more program from the host, for `vm-run`; returns its path in the guest.
-    pub fn add(&mut self, path: &Path) -> anyhow::Result<String> {
+    /// Adds one more program from the host, and what it needs; returns its path in the guest.
+    pub fn add(&mut self, sh: &Shell, path: &Path) -> anyhow::Result<String> {
         ensure!(path.is_file(), "there is no program {}", path.display());
+        self.libraries.extend(libraries_of(sh, path)?);
         self.bin.push(path.to_owned());
         Ok(format!("{BIN_DIR}/{}", path.file_name().unwrap_or_default().to_string_lossy()))
     }

@@ -1,6 +1,7 @@
 //! A virtual machine with a real kernel: chosen, packed, booted, listened to.
 
 pub mod download;
+pub mod dynamic;
 pub mod guest;
 pub mod initramfs;
 pub mod kernel;

@@ -10,7 +10,7 @@ use xshell::{Shell, cmd};
 use crate::vm::kernel::Kernel;
 
 /// What the guest cannot do without, where the kernel has it as a module and not built in.
-const WANTED: [&str; 4] = ["virtio_pci", "virtio_console", "fuse", "loop"];
+const WANTED: [&str; 5] = ["virtio_pci", "virtio_console", "fuse", "loop", "ext4"];
 
 /// A module, ready to be packed.
 pub struct Module {
@@ -141,7 +141,10 @@ mod tests {
         write("virtio_ring.ko", &module(""));
         write("virtio-pci.ko", &module("virtio,virtio_ring"));
         write("virtio_console.ko", &module("virtio-ring,virtio"));
-        write("modules.builtin", b"kernel/fs/fuse/fuse.ko\nkernel/drivers/block/loop.ko\n");
+        write(
+            "modules.builtin",
+            b"kernel/fs/fuse/fuse.ko\nkernel/drivers/block/loop.ko\nfs/ext4/ext4.ko\n",
+        );
         let kernel = kernel(dir.path());
         let order: Vec<_> =
             needed(&Shell::new().unwrap(), &kernel).unwrap().into_iter().map(|m| m.path).collect();
