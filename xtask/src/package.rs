@@ -2,9 +2,9 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use nix::unistd::geteuid;
 use xshell::{Shell, cmd};
 
@@ -31,6 +31,16 @@ pub fn provide(sh: &Shell, program: &str, package: &str) -> anyhow::Result<PathB
         install(sh, program, package)?;
     }
     find(program).with_context(|| format!("{package} is installed, and there is no {program}"))
+}
+
+/// The same for a file that is no program.
+pub fn provide_file(sh: &Shell, path: &Path, package: &str) -> anyhow::Result<()> {
+    let what = path.display().to_string();
+    if !path.exists() {
+        install(sh, &what, package)?;
+    }
+    ensure!(path.exists(), "{package} is installed, and there is no {what}");
+    Ok(())
 }
 
 fn install(sh: &Shell, what: &str, package: &str) -> anyhow::Result<()> {
