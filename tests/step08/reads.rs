@@ -5,8 +5,9 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::thread::JoinHandleExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,8 @@ use step08_threads::Interrupts;
 
 use super::started;
 use super::workers::{OneFile, served};
-use crate::recorded::{Traced, assert_recorded};
+use crate::in_process::serving;
+use crate::recorded::{Traced, assert_recorded, stat_in_a_thread, waits};
 use crate::visitor::{program, until, visit};
 
 extern "C" fn nothing(_: libc::c_int) {}
@@ -96,6 +98,48 @@ fn many_wait_and_a_signal_ends_it_at_once() {
         fs::remove_dir(&dir).unwrap();
         assert!(others.iter_mut().all(|other| !other.wait().unwrap().success()), "it is gone");
     }
+}
+
+/// A READ that keeps its thread until it may go on.
+struct Stuck(Mutex<Receiver<()>>);
+
+impl Filesystem for Stuck {
+    fn lookup(&self, header: &InHeader, name: &std::ffi::OsStr) -> Result<EntryOut, Errno> {
+        OneFile.lookup(header, name)
+    }
+    fn getattr(&self, header: &InHeader, arg: &GetattrIn) -> Result<AttrOut, Errno> {
+        OneFile.getattr(header, arg)
+    }
+    fn open(&self, header: &InHeader, arg: &OpenIn) -> Result<OpenOut, Errno> {
+        OneFile.open(header, arg)
+    }
+    fn read(&self, _: &InHeader, _: &ReadIn) -> Result<Data, Errno> {
+        self.0.lock().unwrap().recv().unwrap();
+        Ok(Data::Bytes(Vec::new()))
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn with_one_thread_that_waits_all_wait() {
+    handle_signals();
+    let (go_on, stuck) = channel();
+    let hang = serving(&Files(Stuck(Mutex::new(stuck))), |dir| {
+        let mut file = File::open(dir.join("file")).unwrap();
+        let reader = thread::spawn(move || file.read(&mut [0; 16]));
+        thread::sleep(Duration::from_millis(100));
+        let (other, thread) = stat_in_a_thread(dir.to_owned());
+        let hang = waits(thread);
+        // A signal does not help: the server reads no INTERRUPT either.
+        signal(&reader);
+        thread::sleep(Duration::from_millis(100));
+        assert!(!reader.is_finished() && !other.is_finished());
+        go_on.send(()).unwrap();
+        reader.join().unwrap().unwrap();
+        other.join().unwrap().unwrap();
+        hang
+    });
+    assert_recorded("step08__hang", &hang);
 }
 
 /// READs are answered when they are interrupted, and counted.

@@ -176,7 +176,6 @@ impl Filesystem for Memfs {
         if arg.flags & libc::O_TRUNC as u32 != 0 {
             node.truncate(0, space)?;
         }
-        drop(tree);
         Ok(self.opened())
     }
     // ANCHOR_END: open
