@@ -4,6 +4,7 @@
 //! plain `cargo test`, which says so; `cargo xtask vm-test` runs them all.
 
 mod book;
+mod coverage;
 mod described;
 mod followed;
 mod in_process;

@@ -6,10 +6,14 @@ mod recording;
 use recording::{Direction, Recording};
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use step02_wire::abi::{InHeader, LATER_OPCODES, WireStruct};
-use step02_wire::{
-    Numbering, Opcode, Question, Trace, decode, decode_reply, dirents, fields, reply,
+use step02_wire::abi::{
+    InHeader, InitFlags, LATER_OPCODES, NotifyCode, OpenReplyFlags, OutHeader, WireStruct,
 };
+use step02_wire::{
+    Numbering, Opcode, Operation, Question, Reply, Trace, decode, decode_reply, dirents, fields,
+    reply,
+};
+use zerocopy::FromBytes;
 
 fn lines(numbering: Numbering) -> String {
     let mut lines = String::new();
@@ -114,6 +118,39 @@ fn each_opcode_is_recorded_and_accepted() {
         LATER_OPCODES.iter().any(|later| seen.contains(&later.number)),
         "no recording of a later opcode"
     );
+}
+
+/// The flags of INIT that kernel and server may agree on, those of OPEN's answer, and the notifications.
+#[test]
+fn each_flag_and_notification_is_recorded() {
+    let (mut init, mut open) = (InitFlags::empty(), OpenReplyFlags::empty());
+    let mut notified = BTreeSet::new();
+    for Recording { messages, .. } in recording::all() {
+        let [(Direction::Request, request), replies @ ..] = &messages[..] else {
+            // Nothing was asked: where an answer has its error, a notification has its code.
+            let header = OutHeader::read_from_prefix(&messages[0].1).unwrap().0;
+            notified.insert(header.error);
+            continue;
+        };
+        let (header, operation) = decode(request).unwrap();
+        if let Operation::Init { arg } = operation {
+            init |= arg.flags;
+        }
+        for (_, reply) in replies {
+            let answer = decode_reply(Question::of(&header, &operation), reply);
+            if let Ok((_, Reply::Open(out) | Reply::Created(_, out))) = answer {
+                open |= out.open_flags;
+            }
+        }
+    }
+    // FILE_OPS is reserved: no kernel offers it.
+    let missing = InitFlags::all() - init - InitFlags::FILE_OPS;
+    assert!(missing.is_empty(), "no recording of {missing}");
+    let missing = OpenReplyFlags::all() - open;
+    assert!(missing.is_empty(), "no recording of {missing}");
+    for code in NotifyCode::ALL {
+        assert!(notified.contains(&(*code as i32)), "no recording of {code}");
+    }
 }
 
 /// Every byte of a recorded request belongs to a row, once.
