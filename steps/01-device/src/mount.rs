@@ -35,6 +35,9 @@ pub(crate) struct MountPoint {
     unmounting: Mutex<()>,
 }
 
+/// Programs in it do not run as its owner, and its device nodes are none.
+const SAFE: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+
 impl Mount {
     /// `mount(source, dir, "fuse", MS_NOSUID | MS_NODEV, "fd=N,rootmode=40000,user_id=U,group_id=G")`
     ///
@@ -52,7 +55,7 @@ impl Mount {
         source: &str,
         extra: &[&str],
     ) -> Result<Mount, MountError> {
-        Mount::of_type("fuse", device, dir, source, extra)
+        Mount::of_type("fuse", device, dir, source, SAFE, extra)
     }
 
     /// A file system that lives on a block device, of which this server has the only use:
@@ -70,7 +73,7 @@ impl Mount {
         block_device: &str,
         extra: &[&str],
     ) -> Result<Mount, MountError> {
-        Mount::of_type("fuseblk", device, dir, block_device, extra)
+        Mount::of_type("fuseblk", device, dir, block_device, SAFE, extra)
     }
 
     /// What somebody else has mounted on `dir` for `device`, as fusermount3(1) does for users who may not
@@ -91,11 +94,17 @@ impl Mount {
         Ok(Mount::at(dir.to_owned(), mounted.device_number, device, detach))
     }
 
-    fn of_type(
+    /// Of a type like `fuse.sshfs`, and with flags of one's own choice.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mount::new`].
+    pub fn of_type(
         fs_type: &str,
         device: &Device,
         dir: &Path,
         source: &str,
+        flags: MsFlags,
         extra: &[&str],
     ) -> Result<Mount, MountError> {
         let path = fit_mount_point(dir)?;
@@ -112,7 +121,6 @@ impl Mount {
             options.push(',');
             options.push_str(option);
         }
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         mount(Some(source), &path, Some(fs_type), flags, Some(options.as_str()))
             .map_err(|errno| MountError { dir: path.clone(), why: why(errno) })?;
         // ANCHOR_END: mount
@@ -192,7 +200,11 @@ fn detach(path: &Path) -> io::Result<()> {
 // ANCHOR_END: detach
 
 /// The real path of `dir`, as the kernel will list it, if nothing is mounted there.
-fn fit_mount_point(dir: &Path) -> Result<PathBuf, MountError> {
+///
+/// # Errors
+///
+/// It is missing or busy, or a dead file system is mounted there.
+pub fn fit_mount_point(dir: &Path) -> Result<PathBuf, MountError> {
     let path = dir
         .canonicalize()
         .map_err(|e| MountError { dir: dir.to_owned(), why: why(errno_of(&e)) })?;

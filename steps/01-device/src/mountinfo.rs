@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// One mount, as far as we care.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Mounted {
+pub struct Mounted {
     /// `major:minor`. Each mounted FUSE file system has a number of its own.
     pub device_number: String,
     /// The file system's type: `fuse`, `ext4` …
@@ -18,7 +18,7 @@ pub(crate) struct Mounted {
 }
 
 /// The topmost mount on the directory `path` (absolute, without symbolic links), if there is one.
-pub(crate) fn mounted_on(path: &Path) -> io::Result<Option<Mounted>> {
+pub fn mounted_on(path: &Path) -> io::Result<Option<Mounted>> {
     Ok(topmost(&fs::read("/proc/self/mountinfo")?, path))
 }
 
