@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::bail;
 use xshell::Shell;
 
-/// One step: `steps/04-hello` is number `04`, package and program `step04-hello`.
+/// One step: `steps/04-hello` is number `04`, package and program `step04-hello`. The last is the reference,
+/// whose program is called as itself: `fuse714`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Step {
     /// `04`
@@ -13,6 +14,9 @@ pub struct Step {
     /// `step04-hello`
     pub package: String,
 }
+
+/// The step that is no step on the way, but where it leads.
+const REFERENCE: &str = "fuse714";
 
 /// The workspace's root: cargo tells where this package is.
 pub fn workspace_root() -> PathBuf {
@@ -29,7 +33,7 @@ pub fn all(sh: &Shell) -> anyhow::Result<Vec<Step>> {
         .filter_map(|path| path.file_name()?.to_str()?.split_once('-'))
         .map(|(number, name)| Step {
             number: number.into(),
-            package: format!("step{number}-{name}"),
+            package: if name == REFERENCE { name.into() } else { format!("step{number}-{name}") },
         })
         .collect();
     steps.sort();
@@ -69,6 +73,10 @@ mod tests {
 
     #[test]
     fn a_step_has_several_names() {
+        let reference = Step { number: "13".into(), package: "fuse714".into() };
+        for name in ["13", "step13", "fuse714"] {
+            assert!(reference.is_called(name), "{name}");
+        }
         let step = Step { number: "04".into(), package: "step04-hello".into() };
         for name in ["4", "04", "step04", "step04-hello", "04-hello"] {
             assert!(step.is_called(name), "{name}");
