@@ -20,6 +20,7 @@ mod step05;
 mod step06;
 mod step07;
 mod step08;
+mod step09;
 mod step10;
 mod step11;
 mod step12;

@@ -125,6 +125,11 @@ pub fn stat_in_a_thread(dir: PathBuf) -> (JoinHandle<nix::Result<FileStat>>, Pid
 /// What a thread of this process waits for in the kernel, innermost function first, once it waits
 /// for a FUSE server: `request_wait_answer ← …`.
 pub fn waits(thread: Pid) -> String {
+    waits_in(thread, &["fuse"])
+}
+
+/// The same, once it waits in a function whose name has one of `parts` in it.
+pub fn waits_in(thread: Pid, parts: &[&str]) -> String {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         let read =
@@ -134,10 +139,11 @@ pub fn waits(thread: Pid) -> String {
         let functions: Vec<_> = functions.take_while(|f| !f.contains("do_sys")).collect();
         // Asleep, and not on its way.
         let sleeps = status.lines().any(|line| line.starts_with("State:") && !line.contains('R'));
-        if sleeps && functions.iter().any(|function| function.contains("fuse")) {
+        let there = |function: &&str| parts.iter().any(|part| function.contains(part));
+        if sleeps && functions.iter().any(there) {
             return functions.join(" ← ");
         }
-        assert!(Instant::now() < deadline, "it never waits for FUSE: {functions:?}");
+        assert!(Instant::now() < deadline, "it never waits for {parts:?}: {functions:?}");
         thread::sleep(Duration::from_millis(2));
     }
 }

@@ -13,8 +13,10 @@ use anyhow::{Context, anyhow, bail};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open};
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstatat, stat};
 use nix::sys::statvfs::statvfs;
+use nix::sys::uio::pread;
 use nix::unistd::read;
 
 fn main() -> anyhow::Result<()> {
@@ -30,6 +32,7 @@ fn main() -> anyhow::Result<()> {
         ["rm", file] => rm(Path::new(file)),
         ["hold", file] => hold(Path::new(file)),
         ["hold-open", file] => hold_open(Path::new(file)),
+        ["watch", file] => watch(Path::new(file)),
         ["count", file] => count(Path::new(file)),
         _ => bail!("{USAGE}"),
     }
@@ -44,6 +47,7 @@ visit write FILE TEXT  make it, or empty it, and write a line
 visit mv OLD NEW       rename it
 visit ln OLD NEW       give it one more name
 visit rm FILE          remove the name
+visit watch FILE       print what is in it, wait in poll(2), print what is in it then
 visit count FILE       read it, and print how many bytes there were
 visit hold-open FILE   open it, say so, and wait for a signal
 visit hold FILE        open it, remove it, read it all the same, close it";
@@ -178,6 +182,21 @@ fn hold(path: &Path) -> anyhow::Result<()> {
     print_all(&file).with_context(|| format!("hold: {}", path.display()))
 }
 
+/// `open`, `pread`, `poll`, `pread`, `close`.
+fn watch(path: &Path) -> anyhow::Result<()> {
+    let file = open_to_read("watch", path)?;
+    let failed = || format!("watch: {}", path.display());
+    let mut buffer = [0; 4096];
+    let mut print = || -> anyhow::Result<()> {
+        let length = pread(&file, &mut buffer, 0)?;
+        Ok(stdout().write_all(&buffer[..length])?)
+    };
+    print().with_context(failed)?;
+    let mut waited = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
+    poll(&mut waited, PollTimeout::NONE).with_context(failed)?;
+    print().with_context(failed)
+}
+
 /// `statfs`
 fn df(path: &Path) -> anyhow::Result<()> {
     let stat =
@@ -193,7 +212,7 @@ fn df(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `open`, `write` of a line, and then nothing.
+/// `open`, and then nothing.
 fn hold_open(path: &Path) -> anyhow::Result<()> {
     let _file = fs::File::open(path).with_context(|| format!("hold-open: {}", path.display()))?;
     println!("open");
