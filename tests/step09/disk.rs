@@ -12,6 +12,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::libc;
 use nix::mount::{MntFlags, umount2};
+use nix::sys::stat::stat;
 use nix::unistd::gettid;
 use step01_device::{Device, Mount};
 use step02_wire::abi::*;
@@ -139,6 +140,8 @@ fn umount_waits_for_the_answer_to_destroy() {
     let (may_end, word) = channel();
     let files = disk(block_of_the_disk, word);
     serving_on(session, &files, |dir| {
+        // Before INIT is answered there is nothing to destroy.
+        stat(dir).unwrap();
         thread::scope(|scope| {
             let (sender, thread) = channel();
             let over = Arc::new(AtomicBool::new(false));
@@ -163,6 +166,7 @@ fn an_aborted_disk_is_not_asked() {
     let (session, _loop) = on_a_disk(&[]);
     let files = disk(block_of_the_disk, channel().1);
     serving_on(session, &files, |dir| {
+        stat(dir).unwrap();
         umount2(dir, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH).unwrap();
     });
     assert_eq!(files.0.destroyed.load(Ordering::SeqCst), 0);

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::sync::Arc;
 
+use nix::libc;
 use step01_device::Written;
 use step02_wire::encode;
 use step03_handshake::TracedDevice;
@@ -31,8 +32,8 @@ pub struct Notifier(Arc<TracedDevice>);
 pub enum Told {
     /// The kernel has acted on it.
     Done,
-    /// ENOENT: it knows nothing of that node or that name, so there was nothing to forget. The same after
-    /// the file system was unmounted. No fault.
+    /// It knows nothing of that node or that name (ENOENT), so there was nothing to forget. The same before
+    /// the handshake, and after the file system was unmounted. No fault.
     Unknown,
 }
 
@@ -88,10 +89,14 @@ impl Notifier {
 
     // ANCHOR: tell
     fn tell(&self, message: &[u8]) -> io::Result<Told> {
-        Ok(match self.0.write_message(message)? {
-            Written::Taken => Told::Done,
-            Written::Unwanted => Told::Unknown,
-        })
+        match self.0.write_message(message) {
+            Ok(Written::Taken) => Ok(Told::Done),
+            Ok(Written::Unwanted) => Ok(Told::Unknown),
+            // Linux 7.2 says so before INIT is answered and after the end, where others say ENOENT. That a
+            // message of ours were malformed it cannot mean.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(Told::Unknown),
+            Err(error) => Err(error),
+        }
     }
     // ANCHOR_END: tell
 }
