@@ -25,12 +25,23 @@ pub fn serving_on<T>(session: Session, handler: &dyn Handler, visit: impl FnOnce
     let dir = session.path().to_owned();
     thread::scope(|scope| {
         let server = scope.spawn(|| session.serve(&Wishes::default(), handler));
+        let unmount = Unmount(&dir);
         let seen = visit(&dir);
-        // Unless that was the visit.
-        if is_mounted(&dir).unwrap() {
-            umount2(&dir, MntFlags::MNT_DETACH).unwrap();
-        }
+        drop(unmount);
         server.join().unwrap().unwrap();
         seen
     })
+}
+
+/// Unmounts at the end of a visit, also of one that fails: else nobody would hear of that.
+struct Unmount<'a>(&'a Path);
+
+impl Drop for Unmount<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _ = umount2(self.0, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH);
+        } else if is_mounted(self.0).unwrap() {
+            umount2(self.0, MntFlags::MNT_DETACH).unwrap();
+        }
+    }
 }

@@ -135,7 +135,8 @@ pub fn waits_in(thread: Pid, parts: &[&str]) -> String {
         let read =
             |file: &str| fs::read_to_string(format!("/proc/self/task/{thread}/{file}")).unwrap();
         let (status, stack) = (read("status"), read("stack"));
-        let functions = stack.lines().filter_map(|line| line.split(' ').nth(1)?.split('+').next());
+        let functions =
+            stack.lines().filter_map(|line| line.split(' ').nth(1)?.split(['+', '.']).next());
         let functions: Vec<_> = functions.take_while(|f| !f.contains("do_sys")).collect();
         // Asleep, and not on its way.
         let sleeps = status.lines().any(|line| line.starts_with("State:") && !line.contains('R'));

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use kernel_tests::Server;
 use nix::errno::Errno;
 use nix::libc;
+use nix::mount::{MntFlags, umount2};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use step09_notify::{COUNT, EVERY, NOW};
 
@@ -56,6 +57,12 @@ fn ready(file: &File, milliseconds: u16) -> Option<PollFlags> {
         0 => None,
         _ => waited[0].revents(),
     }
+}
+
+/// Unmounts. What was closed just now may keep the mount busy for a moment.
+fn umount(dir: &Path, flags: MntFlags) {
+    let busy = || umount2(dir, flags) == Err(Errno::EBUSY);
+    until("nobody is inside any more", || !busy());
 }
 
 /// Patience enough for an emulated machine.
@@ -113,6 +120,12 @@ fn a_name_comes_and_goes() {
         let meta = fs::metadata(&dir).unwrap();
         (meta.mtime(), meta.mtime_nsec())
     };
+    // Its directory is newer, also to whom that name is unknown.
+    for _ in 0..2 {
+        let before = root();
+        change(&file);
+        until("the directory is newer", || root() > before);
+    }
     for _ in 0..5 {
         assert_eq!(errno(fs::metadata(&flash)), Some(libc::ENOENT));
         let before = root();

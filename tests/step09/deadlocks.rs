@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 use std::fs::{self, File};
+use std::io;
+use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,32 +12,79 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::stat::stat;
 use nix::unistd::{Pid, gettid};
 use step02_wire::abi::ROOT_ID;
-use step09_notify::{Notifier, Queue};
+use step09_notify::{Notifier, Queue, Told};
 
 use super::told::{BOARD, board_that};
 use crate::in_process::{mounted, serving_on};
 use crate::recorded::{assert_recorded, waits, waits_in};
 
-/// What a client does, and the operation in which the server speaks.
-type Client = (&'static str, fn(&Path) -> bool);
+/// What a client does, and what the server says in the middle of which operation.
+struct Case {
+    name: &'static str,
+    /// `false`: it failed.
+    client: fn(&Path) -> bool,
+    operation: &'static str,
+    tell: fn(&Notifier) -> io::Result<Told>,
+}
 
-const READ: Client = ("READ", |dir| {
-    File::open(dir.join("board")).is_ok_and(|file| file.read_at(&mut [0; 8192], 0).is_ok())
-});
-const LOOKUP: Client = ("LOOKUP", |dir| stat(&dir.join("other")) == Err(nix::errno::Errno::ENOENT));
-const UNLINK: Client = ("UNLINK", |dir| fs::remove_file(dir.join("board")).is_ok());
+const READ: Case = Case {
+    name: "READ of a page, and INVAL_INODE in it",
+    client: |dir| {
+        File::open(dir.join("board")).is_ok_and(|file| file.read_at(&mut [0; 8192], 0).is_ok())
+    },
+    operation: "READ",
+    tell: inval_inode,
+};
+const LOOKUP: Case = Case {
+    name: "LOOKUP of a name, and INVAL_ENTRY of another in it",
+    client: look_up_another,
+    operation: "LOOKUP",
+    tell: inval_entry,
+};
+const UNLINK: Case = Case {
+    name: "UNLINK of a name, and INVAL_ENTRY in it",
+    client: |dir| fs::remove_file(dir.join("board")).is_ok(),
+    operation: "UNLINK",
+    tell: inval_entry,
+};
+/// The operation has nothing to do with the file.
+const MAPPED: Case = Case {
+    name: "LOOKUP of a name, and INVAL_INODE of a file in it that a client has changed by mmap",
+    client: |dir| {
+        let mut file = File::options();
+        let file = file.read(true).write(true).open(dir.join("board")).unwrap();
+        let page = NonZero::new(4096).unwrap();
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: a new mapping of an open file, in a place of the kernel's choice.
+        let mapped = unsafe { mmap(None, page, protection, MapFlags::MAP_SHARED, &file, 0) };
+        let mapped = mapped.unwrap();
+        // SAFETY: the mapping is a page long, may be written, and is there.
+        unsafe { mapped.cast::<u8>().write_volatile(b'z') };
+        let well = look_up_another(dir);
+        // SAFETY: this is all of the mapping, and nobody uses it any more.
+        unsafe { munmap(mapped, 4096) }.unwrap();
+        well
+    },
+    operation: "LOOKUP",
+    tell: inval_inode,
+};
 
-/// What the server says inside an operation.
-fn tell(operation: &str, kernel: &Notifier) {
-    let told = match operation {
-        "READ" => kernel.inval_inode(BOARD, 0, 0),
-        _ => kernel.inval_entry(ROOT_ID, "board".as_ref()),
-    };
-    told.unwrap();
+fn look_up_another(dir: &Path) -> bool {
+    stat(&dir.join("other")) == Err(Errno::ENOENT)
+}
+
+fn inval_inode(kernel: &Notifier) -> io::Result<Told> {
+    kernel.inval_inode(BOARD, 0, 0)
+}
+
+fn inval_entry(kernel: &Notifier) -> io::Result<Told> {
+    kernel.inval_entry(ROOT_ID, "board".as_ref())
 }
 
 /// Serves a board that calls `speak`, the first time that it is asked `operation`; what `visit` sees.
@@ -61,21 +110,21 @@ fn speaking<T>(
 }
 
 /// A client's call that hangs, and what both wait for. Then the connection is aborted.
-fn hangs((operation, call): Client) -> String {
+fn hangs(case: &Case) -> String {
     let (server, served_by) = channel();
     let server = Mutex::new(server);
     let speak = |kernel: &Notifier| {
         server.lock().unwrap().send(gettid()).unwrap();
-        tell(operation, kernel);
+        (case.tell)(kernel).unwrap();
     };
-    speaking(operation, speak, |dir| {
+    speaking(case.operation, speak, |dir| {
         let (sender, heard) = channel();
         let to_call = dir.to_owned();
         thread::scope(|scope| {
-            scope.spawn(move || call_and_say(call, &to_call, &sender));
+            scope.spawn(move || call_and_say(case.client, &to_call, &sender));
             let Said::Calls(client) = heard.recv().unwrap() else { panic!("it calls first") };
             let server = served_by.recv_timeout(Duration::from_secs(10)).unwrap();
-            let mut told = format!("{operation}\n");
+            let mut told = format!("{}\n", case.name);
             writeln!(
                 told,
                 "the client waits for the server:\n  {}",
@@ -108,25 +157,31 @@ fn call_and_say(call: fn(&Path) -> bool, dir: &Path, heard: &Sender<Said>) {
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn from_inside_a_read_the_direct_way_never_returns() {
-    assert_recorded("step09__read", &hangs(READ));
+    assert_recorded("step09__read", &hangs(&READ));
 }
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn from_inside_a_lookup_the_direct_way_never_returns() {
-    assert_recorded("step09__lookup", &hangs(LOOKUP));
+    assert_recorded("step09__lookup", &hangs(&LOOKUP));
 }
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn from_inside_an_unlink_the_direct_way_never_returns() {
-    assert_recorded("step09__unlink", &hangs(UNLINK));
+    assert_recorded("step09__unlink", &hangs(&UNLINK));
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn not_even_an_operation_on_another_file_may_use_the_direct_way() {
+    assert_recorded("step09__mapped", &hangs(&MAPPED));
 }
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn the_queue_gets_through_from_inside_all_of_them() {
-    for (operation, call) in [READ, LOOKUP, UNLINK] {
+    for case in [READ, LOOKUP, UNLINK, MAPPED] {
         let couriers = Mutex::new(Vec::new());
         let (sender, told) = channel();
         let sender = Mutex::new(sender);
@@ -135,14 +190,14 @@ fn the_queue_gets_through_from_inside_all_of_them() {
             couriers.lock().unwrap().push(courier);
             let done = sender.lock().unwrap().clone();
             queue.put(move |kernel| {
-                tell(operation, kernel);
-                done.send(()).map_err(std::io::Error::other)
+                (case.tell)(kernel)?;
+                done.send(()).map_err(io::Error::other)
             });
             // Long enough for the courier to wait in the kernel before the answer leaves.
             thread::sleep(Duration::from_millis(100));
         };
-        let dir = speaking(operation, speak, |dir| {
-            assert!(call(dir), "{operation}");
+        let dir = speaking(case.operation, speak, |dir| {
+            assert!((case.client)(dir), "{}", case.name);
             told.recv_timeout(Duration::from_secs(10)).unwrap();
             dir.to_owned()
         });
