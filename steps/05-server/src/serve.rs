@@ -21,6 +21,12 @@ pub trait Handler: Send + Sync {
     fn handle(&self, request: Request<'_>, owed: Owed);
 }
 
+impl<H: Handler + ?Sized> Handler for &H {
+    fn handle(&self, request: Request<'_>, owed: Owed) {
+        (**self).handle(request, owed);
+    }
+}
+
 /// Brings requests to the handler until the file system is unmounted.
 ///
 /// A request that cannot be read is answered with EIO. So is one whose handler panics, and the session

@@ -91,7 +91,7 @@ pub use fusermount::FusermountError;
 pub use mount::{Mounted, mount};
 pub use options::{MountBy, MountOptions, OptionError};
 pub use probe::{Offer, Probe, Splicing, probe};
-pub use serve::{Agreed, CannotSplice, Requests, ServeOptions, Served, Splice};
+pub use serve::{Agreed, CannotSplice, LockKeeper, Requests, ServeOptions, Served, Splice};
 
 pub use nix::errno::Errno;
 pub use nix::libc;
@@ -105,5 +105,7 @@ pub use step05_server::{
 };
 pub use step06_memfs::Memfs;
 pub use step07_mirror::{Mirror, SourceError, Unchecked, raise_descriptor_limit};
+pub use step08_threads::Interrupts;
+pub use step09_notify::{Courier, Notifier, Polls, Queue, Told};
 pub use step10_pipe::Vmsplice;
 pub use step11_splice_reply::{Counts, Reason, Strategy};

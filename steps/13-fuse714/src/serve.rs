@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use step01_device::{Device, Mount};
 use step02_wire::Numbering;
+use step02_wire::abi::InitFlags;
 use step03_handshake::{Agreement, Wishes};
 use step05_server::{Handler, ReadPath, ReplyPath, RequestPath, Session};
-use step08_threads::{default_workers, serve_many};
+use step08_threads::{Interruptible, Interrupts, Locks, default_workers, serve_many};
+use step09_notify::Notifier;
 use step10_pipe::Vmsplice;
 use step11_splice_reply::{Counts, Options, SplicePath, Strategy};
 use step12_splice_request::SpliceRequests;
@@ -34,7 +36,9 @@ pub struct ServeOptions {
     pub move_pages: bool,
     /// How requests come in.
     pub requests: Requests,
-    /// What to agree on with the kernel: flags, `max_write`, `max_readahead`, `max_background`,
+    /// Who keeps the locks of fcntl(2) and flock(2).
+    pub locks: LockKeeper,
+    /// What to agree on with the kernel: flags (POSIX_LOCKS goes by `locks`), `max_write`, `max_readahead`, `max_background`,
     /// `congestion_threshold`.
     pub wishes: Wishes,
     /// Prints the conversation on stderr.
@@ -61,6 +65,16 @@ pub enum Requests {
     Read,
 }
 
+/// Who keeps the locks of fcntl(2) and flock(2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockKeeper {
+    /// The kernel, for this machine alone. It finds out if two wait for each other (EDEADLK).
+    Kernel,
+    /// A table in the server ([`step08_threads::Locks`]), as a file system needs it that more than one machine
+    /// sees. The handler's open files should have handles of their own.
+    Server,
+}
+
 impl Default for ServeOptions {
     fn default() -> ServeOptions {
         ServeOptions {
@@ -70,6 +84,7 @@ impl Default for ServeOptions {
             threshold: Options::THRESHOLD,
             move_pages: false,
             requests: Requests::Splice,
+            locks: LockKeeper::Kernel,
             wishes: Wishes::default(),
             trace: None,
         }
@@ -83,8 +98,10 @@ pub struct Agreed {
     agreement: Option<Agreement>,
     workers: NonZeroUsize,
     requests: Requests,
+    locks: LockKeeper,
     strategy: Strategy,
     splice: Arc<SplicePath>,
+    interrupts: Arc<Interrupts>,
 }
 
 impl Agreed {
@@ -95,14 +112,14 @@ impl Agreed {
     ) -> Result<Agreed, Error> {
         let (strategy, requests) = plan(options, &Splicing::probe())?;
         let session = Session::over(device, mount, options.trace);
-        let ServeOptions { threshold, move_pages, .. } = *options;
-        let splice = SplicePath::new(
-            Arc::clone(session.device()),
-            Options { strategy, threshold, move_pages },
-        );
-        let agreement = session.agree(&options.wishes)?;
+        let ServeOptions { threshold, move_pages, locks, mut wishes, .. } = *options;
+        let how = Options { strategy, threshold, move_pages };
+        let splice = Arc::new(SplicePath::new(Arc::clone(session.device()), how));
+        let interrupts = Interrupts::new(Arc::clone(&splice) as _);
+        wishes.flags.set(InitFlags::POSIX_LOCKS, locks == LockKeeper::Server);
+        let agreement = session.agree(&wishes)?;
         let workers = options.workers.unwrap_or_else(default_workers);
-        Ok(Agreed { session, agreement, workers, requests, strategy, splice: Arc::new(splice) })
+        Ok(Agreed { session, agreement, workers, requests, locks, strategy, splice, interrupts })
     }
 
     /// The mount point, as an absolute path without symbolic links.
@@ -125,14 +142,26 @@ impl Agreed {
         self.workers
     }
 
+    /// The requests that wait for their answers: for operations that want to know whether their client has
+    /// given up.
+    pub fn interrupts(&self) -> &Arc<Interrupts> {
+        &self.interrupts
+    }
+
+    /// Tells the kernel what it has not asked for. From inside an operation use a
+    /// [`Queue`](crate::Queue) over it.
+    pub fn notifier(&self) -> Notifier {
+        Notifier::new(Arc::clone(self.session.device()))
+    }
+
     /// Serves until the file system is unmounted.
     ///
     /// # Errors
     ///
     /// The server cannot go on.
     pub fn serve(self, handler: &dyn Handler) -> Result<Served, Error> {
-        let Agreed { session, agreement, workers, requests, splice, .. } = self;
-        if agreement.is_some() {
+        let Agreed { session, agreement, workers, requests, locks, splice, interrupts, .. } = self;
+        let serve = |handler: &dyn Handler| {
             let device = Arc::clone(session.device());
             let mut inward = || -> Box<dyn RequestPath> {
                 match requests {
@@ -140,8 +169,16 @@ impl Agreed {
                     Requests::Read => Box::new(ReadPath::new(Arc::clone(&device))),
                 }
             };
-            let outward: Arc<dyn ReplyPath> = Arc::clone(&splice) as _;
-            serve_many(session, workers, &mut inward, &outward, handler)?;
+            let outward: Arc<dyn ReplyPath> = Arc::clone(&interrupts) as _;
+            serve_many(session, workers, &mut inward, &outward, handler)
+        };
+        let layer = || Arc::clone(&interrupts);
+        match (agreement, locks) {
+            (None, _) => {}
+            (Some(_), LockKeeper::Kernel) => serve(&Interruptible::new(layer(), handler))?,
+            (Some(_), LockKeeper::Server) => {
+                serve(&Interruptible::new(layer(), Locks::new(layer(), handler)))?;
+            }
         }
         Ok(Served(splice))
     }

@@ -77,6 +77,9 @@ pub struct Common {
     /// How requests come in.
     #[arg(long, value_enum, default_value_t = Requests::Splice)]
     requests: Requests,
+    /// Who keeps the locks of fcntl(2) and flock(2).
+    #[arg(long, value_enum, default_value_t = Locks::Kernel)]
+    locks: Locks,
     /// How many background requests the kernel may have under way; 0 leaves it to the kernel.
     #[arg(long, value_name = "N", default_value_t = 0)]
     background: u16,
@@ -97,6 +100,14 @@ enum Splice {
 enum Requests {
     Splice,
     Read,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Locks {
+    /// The kernel does.
+    Kernel,
+    /// This server does.
+    Server,
 }
 
 impl Common {
@@ -132,6 +143,10 @@ impl Common {
             requests: match self.requests {
                 Requests::Splice => fuse714::Requests::Splice,
                 Requests::Read => fuse714::Requests::Read,
+            },
+            locks: match self.locks {
+                Locks::Kernel => fuse714::LockKeeper::Kernel,
+                Locks::Server => fuse714::LockKeeper::Server,
             },
             trace: self.trace,
             ..ServeOptions::default()
