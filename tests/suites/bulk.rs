@@ -74,7 +74,6 @@ fn served(name: &str, options: &[&str], sources: &[&Path], client: impl FnOnce(&
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test --suite bulk"]
 fn on_spliced() {
-    let source = Mounted::tmpfs("source");
     for options in [
         &["--strategy", "copy", "--requests", "read"][..],
         &["--strategy", "optimistic", "--requests", "read"],
@@ -82,16 +81,39 @@ fn on_spliced() {
         &["--strategy", "optimistic", "--requests", "splice", "--move"],
         &["--strategy", "patch", "--requests", "splice", "--move"],
     ] {
-        let mirror = |client: &dyn Fn(&Path)| {
-            served("step12-splice-request", options, &[&source.0], |dir| client(&dir.join("file")));
-        };
-        mirror(&|file| write(&mut File::create(file).unwrap()));
-        read(&mut File::open(source.0.join("file")).unwrap());
-        // Mounted anew, so that nothing is cached.
-        mirror(&|file| read(&mut File::open(file).unwrap()));
-        read(&mut File::open(source.0.join("file")).unwrap());
-        fs::remove_file(source.0.join("file")).unwrap();
+        there_and_back("step12-splice-request", options);
     }
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test --suite bulk"]
+fn on_reference() {
+    for options in [
+        &["--splice", "never"][..],
+        &["--splice", "always", "--strategy", "optimistic", "--requests", "read"],
+        &["--splice", "always", "--strategy", "optimistic", "--move"],
+        &["--splice", "always", "--strategy", "patch"],
+        &["--splice", "always", "--strategy", "patch", "--move"],
+    ] {
+        there_and_back("fuse714", &[&["mirror", "-f", "--workers", "8"], options].concat());
+    }
+}
+
+/// Written through a mirror, and read through it again, mounted anew so that nothing is cached.
+fn there_and_back(mirror: &str, options: &[&str]) {
+    let source = Mounted::tmpfs("source");
+    let file = source.0.join("file");
+    served(mirror, options, &[&source.0], |dir| {
+        write(&mut File::create(dir.join("file")).unwrap());
+    });
+    read(&mut File::open(&file).unwrap());
+    served(mirror, options, &[&source.0], |dir| {
+        read(&mut File::open(dir.join("file")).unwrap());
+    });
+    read(&mut File::open(&file).unwrap());
+    let dir = source.0.clone();
+    drop(source);
+    fs::remove_dir(dir).unwrap();
 }
 
 #[test]

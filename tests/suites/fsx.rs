@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::served::{Served, full};
+use crate::served::{Served, each_of_the_reference, full};
 use crate::visitor::{output, program, stderr, stdout};
 
 /// What it does, and how often. punch_hole is left out: to 7.14 fallocate(2) is unknown, so a hole
@@ -43,6 +43,12 @@ fn on_mirror() {
 #[ignore = "needs a kernel: cargo xtask vm-test --suite fsx"]
 fn on_spliced() {
     judge(Served::spliced());
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test --suite fsx"]
+fn on_reference() {
+    each_of_the_reference(judge);
 }
 
 fn judge(served: Served) {

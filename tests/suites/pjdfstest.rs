@@ -6,7 +6,7 @@ use std::fs;
 use serde::Deserialize;
 
 use crate::mounted::Mounted;
-use crate::served::{Served, full};
+use crate::served::{Served, each_of_the_reference, full};
 use crate::visitor::{output, program, stderr, stdout};
 
 /// Users and features. All that a Linux file system can have is asked for. The naps are longer than the
@@ -67,6 +67,12 @@ fn on_spliced() {
     judge(Served::spliced());
 }
 
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test --suite pjdfstest"]
+fn on_reference() {
+    each_of_the_reference(judge);
+}
+
 fn judge(served: Served) {
     let configuration = served.dir.with_extension("toml");
     fs::write(&configuration, CONFIGURATION).unwrap();
@@ -76,6 +82,9 @@ fn judge(served: Served) {
     pjdfstest.arg("-c").arg(&configuration).arg("-p").arg(&served.dir).arg("-s").arg(&other.0);
     let run = output(pjdfstest.env("NO_COLOR", "1").env("RUST_BACKTRACE", "0"));
     served.end();
+    let dir = other.0.clone();
+    drop(other);
+    fs::remove_dir(dir).unwrap();
 
     let verdicts = verdicts(&stdout(&run));
     let count = |result| verdicts.values().filter(|verdict| verdict.result == result).count();

@@ -12,7 +12,7 @@ use nix::unistd::mkfifo;
 
 use crate::described::describe;
 use crate::mounted::Mounted;
-use crate::served::Served;
+use crate::served::{Served, each_of_the_reference};
 use crate::visitor::{fresh_dir, output, stderr, stdout};
 use crate::xattrs;
 
@@ -32,6 +32,12 @@ fn on_mirror() {
 #[ignore = "needs this machine's kernel: cargo xtask vm-test --host --suite real"]
 fn on_spliced() {
     judge(Served::spliced());
+}
+
+#[test]
+#[ignore = "needs this machine's kernel: cargo xtask vm-test --host --suite real"]
+fn on_reference() {
+    each_of_the_reference(judge);
 }
 
 fn judge(served: Served) {

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use kernel_tests::Server;
 
@@ -40,6 +40,22 @@ impl Served {
         Served::start("step12-splice-request", &[&path], Some(source))
     }
 
+    /// `fuse714 mirror`, over a tmpfs, in one of [`WAYS`].
+    pub fn reference(way: &[&str]) -> Served {
+        let source = Mounted::tmpfs("source");
+        let path = source.0.clone();
+        let mut command = program("fuse714");
+        command.args(["mirror", "-f", "-o", "allow_other"]).args(way).arg(path);
+        Served::started(command, Some(source))
+    }
+
+    /// `fuse714 mem`, with 8 workers.
+    pub fn reference_in_memory() -> Served {
+        let mut command = program("fuse714");
+        command.args(["mem", "-f", "-o", "allow_other", "--workers", "8"]);
+        Served::started(command, None)
+    }
+
     /// No server: what a judge says of tmpfs shows which complaints are not about us.
     pub fn tmpfs() -> Served {
         let source = Mounted::tmpfs("mnt");
@@ -49,9 +65,15 @@ impl Served {
     }
 
     fn start(name: &str, before: &[&Path], source: Option<Mounted>) -> Served {
-        let dir = fresh_dir("mnt");
         let mut command = program(name);
-        command.args(before).arg(&dir).arg("--allow-other").stdout(Stdio::null());
+        command.arg("--allow-other").args(before);
+        Served::started(command, source)
+    }
+
+    /// The mount point goes behind what is there.
+    fn started(mut command: Command, source: Option<Mounted>) -> Served {
+        let dir = fresh_dir("mnt");
+        command.arg(&dir).stdout(Stdio::null());
         let server = Some(Server::start(command, &dir).unwrap());
         open_the_way(&dir);
         Served { server, dir, source }
@@ -62,8 +84,32 @@ impl Served {
         if let Some(server) = self.server {
             assert!(server.interrupt().unwrap().success());
         }
-        drop(self.source);
+        if let Some(source) = self.source {
+            let dir = source.0.clone();
+            drop(source);
+            fs::remove_dir(dir).unwrap();
+        }
+        // Where there is no server, that was it.
+        let _ = fs::remove_dir(&self.dir);
     }
+}
+
+/// How the reference is judged: by one worker and by eight, by splice both ways and by copying.
+pub const WAYS: [&[&str]; 4] = [
+    &["--workers", "1", "--splice", "always"],
+    &["--workers", "1", "--splice", "never"],
+    &["--workers", "8", "--splice", "always"],
+    &["--workers", "8", "--splice", "never"],
+];
+
+/// Each way of the reference under judgement, and its memory.
+pub fn each_of_the_reference(judge: impl Fn(Served)) {
+    for way in WAYS {
+        println!("mirror {}", way.join(" "));
+        judge(Served::reference(way));
+    }
+    println!("mem");
+    judge(Served::reference_in_memory());
 }
 
 /// Other users come through the test's own directory, and write in the root.

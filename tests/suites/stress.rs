@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use crate::served::{Served, full};
+use crate::served::{Served, each_of_the_reference, full};
 use crate::visitor::{output, program, stderr, stdout};
 
 const PROCESSES: u64 = 8;
@@ -24,6 +24,12 @@ fn on_mirror() {
 #[ignore = "needs a kernel: cargo xtask vm-test --suite stress"]
 fn on_spliced() {
     judge(Served::spliced());
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test --suite stress"]
+fn on_reference() {
+    each_of_the_reference(judge);
 }
 
 fn judge(served: Served) {
