@@ -125,6 +125,8 @@ impl Common {
             ..MountOptions::default()
         };
         self.options.iter().try_for_each(|list| options.take(list))?;
+        // Neither file system asks what its clients may do, so the kernel has to.
+        options.default_permissions = true;
         Ok(options)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use fuse714::abi::InitFlags;
 use fuse714::{
     Agreed, Background, Files, Memfs, Mirror, MountOptions, ServeOptions, background, mount,
@@ -14,7 +14,7 @@ use crate::arguments::{self, Common};
 /// A directory in another place.
 pub fn mirror(arguments: &arguments::Mirror) -> anyhow::Result<()> {
     let arguments::Mirror { source, valid, common } = arguments;
-    let options = checked(common.mount_options(&source.to_string_lossy())?)?;
+    let options = common.mount_options(&source.to_string_lossy())?;
     let background = to_background(common)?;
     raise_descriptor_limit().context("cannot raise the number of descriptors")?;
     let valid = Duration::from_secs((*valid).into());
@@ -37,7 +37,7 @@ pub fn mirror(arguments: &arguments::Mirror) -> anyhow::Result<()> {
 /// A directory in memory.
 pub fn mem(arguments: &arguments::Mem) -> anyhow::Result<()> {
     let arguments::Mem { size, common } = arguments;
-    let options = checked(common.mount_options("mem")?)?;
+    let options = common.mount_options("mem")?;
     let background = to_background(common)?;
     let memfs = Files(Memfs::new(*size));
 
@@ -51,19 +51,6 @@ pub fn mem(arguments: &arguments::Mem) -> anyhow::Result<()> {
     println!("Unmounted. All is gone: nodes {}, blocks {}.", left.nodes, left.blocks);
     println!("Answers: {}.", served.counts());
     Ok(())
-}
-
-/// Neither file system asks what its clients may do, so the kernel has to. Where others come in, whoever
-/// mounts says so himself.
-fn checked(mut options: MountOptions) -> anyhow::Result<MountOptions> {
-    if options.allow_other && !options.default_permissions {
-        bail!(
-            "allow_other needs default_permissions: without the kernel's checks every user could read and \
-             write whatever this server can. Give both: -o allow_other,default_permissions"
-        );
-    }
-    options.default_permissions = true;
-    Ok(options)
 }
 
 fn to_background(common: &Common) -> anyhow::Result<Option<Background>> {
