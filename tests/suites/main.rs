@@ -1,4 +1,4 @@
-//! The suites: judges of the file systems of steps 06 and 07 that are not part of every run.
+//! The suites: judges of the file systems of steps 06, 07, 12 and 13 that are not part of every run.
 //!
 //! `cargo xtask vm-test --suite NAME`. Like the tests of the steps they go through a real kernel, and
 //! are kept out of a plain `cargo test`.
