@@ -59,17 +59,34 @@ fn ready(file: &File, milliseconds: u16) -> Option<PollFlags> {
     }
 }
 
-/// Unmounts. What was closed just now may keep the mount busy for a moment.
+/// Unmounts. What was closed just now may keep the mount busy for a moment. By force, the server ends before
+/// the call returns, and may be the first to unmount (EINVAL).
 fn umount(dir: &Path, flags: MntFlags) {
     let busy = || umount2(dir, flags) == Err(Errno::EBUSY);
     until("nobody is inside any more", || !busy());
+}
+
+/// A stack in lines that fit a page.
+fn wrapped(stack: &str) -> String {
+    let (mut lines, mut room) = (String::new(), 0);
+    for (n, function) in stack.split(" ← ").enumerate() {
+        let arrow = if n == 0 { "" } else { " ←" };
+        lines += arrow;
+        if room < function.len() + 3 {
+            lines += "\n ";
+            room = 80;
+        }
+        lines += &format!(" {function}");
+        room -= function.len() + 3;
+    }
+    lines
 }
 
 /// Patience enough for an emulated machine.
 const LONG: u16 = 10_000;
 
 fn text(number: u64) -> String {
-    format!("This is news number {number}.\n")
+    format!("This is news number {number:04}.\n")
 }
 
 #[test]
@@ -99,8 +116,6 @@ fn without_a_word_it_is_never_seen() {
     let file = File::open(&path).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), text(0));
     assert_eq!(errno(fs::metadata(dir.join("flash"))), Some(libc::ENOENT));
-    // As many as leave it its size. A READ makes the kernel ask for the attributes once more, for the time of
-    // access, and where the size is another it throws the data away.
     (0..9).for_each(|_| change(&file));
     assert_eq!(count(&file), 9);
     assert_eq!(fs::read_to_string(&path).unwrap(), text(0));

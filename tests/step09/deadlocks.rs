@@ -1,28 +1,36 @@
 //! A notification from inside an operation, by the direct way and by the queue.
 
-use std::fmt::Write;
+use std::env;
 use std::fs::{self, File};
 use std::io;
 use std::num::NonZero;
 use std::os::unix::fs::FileExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use kernel_tests::Server;
 use nix::errno::Errno;
-use nix::mount::{MntFlags, umount2};
+use nix::mount::MntFlags;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::stat;
 use nix::unistd::{Pid, gettid};
 use step02_wire::abi::ROOT_ID;
+use step03_handshake::Wishes;
+use step05_server::Session;
 use step09_notify::{Notifier, Queue, Told};
 
 use super::told::{BOARD, board_that};
+use super::{umount, wrapped};
 use crate::in_process::{mounted, serving_on};
 use crate::recorded::{assert_recorded, waits, waits_in};
+use crate::visitor::{fresh_dir, until};
 
 /// What a client does, and what the server says in the middle of which operation.
 struct Case {
@@ -124,19 +132,19 @@ fn hangs(case: &Case) -> String {
             scope.spawn(move || call_and_say(case.client, &to_call, &sender));
             let Said::Calls(client) = heard.recv().unwrap() else { panic!("it calls first") };
             let server = served_by.recv_timeout(Duration::from_secs(10)).unwrap();
-            let mut told = format!("{}\n", case.name);
-            writeln!(
-                told,
-                "the client waits for the server:\n  {}",
-                waits_in(client, &["fuse", "folio", "page"])
-            )
-            .unwrap();
-            writeln!(told, "the server waits for the client:\n  {}", waits(server)).unwrap();
+            let (of_client, of_server) =
+                (waits_in(client, &["fuse", "folio", "page"]), waits(server));
+            let told = format!(
+                "{}\nThe client waits for the server:{}\nThe server waits for the client:{}\n",
+                case.name,
+                wrapped(&of_client),
+                wrapped(&of_server)
+            );
             // Asleep so that no signal wakes it.
             let status = fs::read_to_string(format!("/proc/self/task/{server}/status")).unwrap();
             assert!(status.contains("State:\tD"), "{status}");
             assert!(heard.recv_timeout(Duration::from_secs(1)).is_err(), "it returned by itself");
-            umount2(dir, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH).unwrap();
+            umount(dir, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH);
             let Said::Returned(well) = heard.recv().unwrap() else { panic!("it called once") };
             assert!(!well, "nobody answered");
             told
@@ -203,4 +211,44 @@ fn the_queue_gets_through_from_inside_all_of_them() {
         });
         fs::remove_dir(dir).unwrap();
     }
+}
+
+/// The program under test is this one: it hangs in a READ, and is killed.
+const HANGING: &str = "A_SERVER_THAT_WILL_HANG";
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn not_even_sigkill_ends_a_server_that_waits_for_itself() {
+    if let Some(dir) = env::var_os(HANGING) {
+        let session = Session::mount(dir.as_ref(), "hanging", &[], None).unwrap();
+        let kernel = Notifier::new(Arc::clone(session.device()));
+        let files = board_that(|asked| {
+            if asked == "READ" {
+                let _ = (READ.tell)(&kernel);
+            }
+        });
+        return session.serve(&Wishes::default(), &files).unwrap();
+    }
+    let dir = fresh_dir("mnt");
+    let mut command = Command::new(env::current_exe().unwrap());
+    let this = "step09::deadlocks::not_even_sigkill_ends_a_server_that_waits_for_itself";
+    command.args(["--ignored", "--exact", this]).env(HANGING, &dir).stdout(Stdio::null());
+    let mut server = Server::start(command, &dir).unwrap();
+    let waits_for_itself = || {
+        let threads = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
+        let status = |thread: io::Result<fs::DirEntry>| {
+            fs::read_to_string(thread.unwrap().path().join("status")).unwrap_or_default()
+        };
+        threads.map(status).any(|status| status.contains("State:\tD"))
+    };
+    thread::scope(|scope| {
+        let client = scope.spawn(|| (READ.client)(&dir));
+        until("the server hangs", waits_for_itself);
+        kill(server.pid(), Signal::SIGKILL).unwrap();
+        thread::sleep(Duration::from_millis(500));
+        assert!(waits_for_itself() && !client.is_finished(), "SIGKILL ended it");
+        umount(&dir, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH);
+        assert!(!client.join().unwrap());
+    });
+    assert_eq!(server.wait().unwrap().signal(), Some(Signal::SIGKILL as i32));
 }

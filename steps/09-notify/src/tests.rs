@@ -235,7 +235,7 @@ fn nobody_hears_of_a_change_before_the_kernel_does() {
     let kernel = Kernel { news: Files(News::new(Some(queue), Duration::ZERO)), ..kernel() };
     let open = kernel.open(2, libc::O_RDONLY).unwrap();
     kernel.news.0.change();
-    assert_eq!(kernel.read(2, 0, 100), "This is news number 1.\n");
+    assert_eq!(kernel.read(2, 0, 100), "This is news number 0001.\n");
     assert_eq!(kernel.poll(open.fh, 1), Ok(0), "its errand is still on the way");
     go_on.send(()).unwrap();
     drop(courier);
