@@ -4,12 +4,14 @@ mod deadlocks;
 mod disk;
 mod told;
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -20,8 +22,11 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::mount::{MntFlags, umount2};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use step02_wire::abi::{Attr, AttrOut, EntryOut, GetattrIn, InHeader, IoctlIn, IoctlOut};
+use step05_server::{Files, Filesystem};
 use step09_notify::{COUNT, EVERY, NOW};
 
+use crate::in_process::serving;
 use crate::recorded::{Traced, assert_recorded};
 use crate::visitor::{errno, fresh_dir, program, until};
 
@@ -274,6 +279,43 @@ fn ioctl_reads_writes_and_refuses() {
     let directory = File::open(&dir).unwrap();
     assert_eq!(ioctl(&directory, COUNT, &mut 0_u64), Err(Errno::ENOTTY));
     assert!(server.interrupt().unwrap().success());
+}
+
+/// A directory that grants every ioctl(2) it is asked for.
+#[derive(Default)]
+struct Granting(Mutex<Vec<(u32, u32)>>);
+
+impl Filesystem for Granting {
+    fn lookup(&self, _: &InHeader, _: &OsStr) -> Result<EntryOut, Errno> {
+        Err(Errno::ENOENT)
+    }
+    fn getattr(&self, header: &InHeader, _: &GetattrIn) -> Result<AttrOut, Errno> {
+        let mode = libc::S_IFDIR | 0o755;
+        let attr = Attr { ino: header.nodeid, mode, nlink: 2, ..Attr::default() };
+        Ok(AttrOut { attr, ..AttrOut::default() })
+    }
+    fn ioctl(&self, _: &InHeader, arg: &IoctlIn, _: &[u8]) -> Result<(IoctlOut, Vec<u8>), Errno> {
+        self.0.lock().unwrap().push((arg.cmd, arg.flags.bits()));
+        Ok((IoctlOut::default(), vec![0; arg.out_size as usize]))
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn of_a_directory_only_its_flags_are_asked() {
+    const GETFLAGS: u32 = 0x8008_6601; // FS_IOC_GETFLAGS, of lsattr(1)
+    let files = Files(Granting::default());
+    serving(&files, |dir| {
+        let dir = File::open(dir).unwrap();
+        assert_eq!(ioctl(&dir, COUNT, &mut 0_u64), Err(Errno::ENOTTY));
+        // Since Linux 5.13 these go another way through the kernel, with a flag of 7.18.
+        let flags = ioctl(&dir, GETFLAGS, &mut 0_u64);
+        let asked = files.0.0.lock().unwrap();
+        match flags {
+            Ok(_) => assert_eq!(*asked, [(GETFLAGS, 0x10)]),
+            Err(errno) => assert_eq!((errno, &**asked), (Errno::ENOTTY, &[][..])),
+        }
+    });
 }
 
 #[test]

@@ -23,7 +23,7 @@ use step03_handshake::TracedDevice;
 ///
 /// Called from the thread that ought to answer, whatever it is answering just now, they may wait for
 /// ever: and so deep in the kernel that not even SIGKILL ends the server. From inside an operation use a
-/// [`Queue`]. Only [`Notifier::poll`] never waits.
+/// [`Queue`](crate::Queue). Only [`Notifier::poll`] never waits.
 #[derive(Debug, Clone)]
 pub struct Notifier(Arc<TracedDevice>);
 
