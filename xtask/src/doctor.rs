@@ -59,7 +59,10 @@ pub fn doctor(Arguments {}: Arguments) -> anyhow::Result<Outcome> {
     tell("libc.a", static_libc(&sh));
     tell("QEMU", emulator(&sh));
     tell("KVM", kvm(&sh));
-    tell("mke2fs", mke2fs());
+    let mend = "sudo apt-get install e2fsprogs";
+    tell("mke2fs", foreign("mke2fs", "with which a test of step 12 makes an ext4", mend));
+    let mend = "sudo apt-get install fuse3";
+    tell("fusermount3", foreign("fusermount3", "which mounts for ordinary users", mend));
     for kernel in matrix()? {
         let here = cached(&kernel.series)?.exists();
         tell(
@@ -137,13 +140,11 @@ fn emulator(sh: &Shell) -> Finding {
     }
 }
 
-fn mke2fs() -> Finding {
-    match package::find("mke2fs") {
+/// A program that the tests of a step run, in the guest too.
+fn foreign(program: &str, what_for: &str, mend: &'static str) -> Finding {
+    match package::find(program) {
         Some(path) => Here(path.display().to_string()),
-        None => Missing {
-            what: "there is no mke2fs, with which a test of step 12 makes an ext4".into(),
-            mend: "sudo apt-get install e2fsprogs",
-        },
+        None => Missing { what: format!("there is no {program}, {what_for}"), mend },
     }
 }
 

@@ -19,7 +19,8 @@ use crate::vm::{Options, Parts};
 use crate::{Outcome, host, self_test, snapshots, steps, vm};
 
 /// The steps whose tests run a program that is not the kit's own: which, and the package that has it.
-const FOREIGN: [(&str, &str, &str); 1] = [("step12::", "mke2fs", "e2fsprogs")];
+const FOREIGN: [(&str, &str, &str); 2] =
+    [("step12::", "mke2fs", "e2fsprogs"), ("step13::", "fusermount3", "fuse3")];
 
 /// Boot a real kernel in QEMU and run the steps' tests in it.
 ///

@@ -6,10 +6,11 @@ const HELLO: &[u8] = b"Hello from user space!\n";
 struct Hello;
 
 fn attr(ino: u64) -> Attr {
-    match ino {
-        ROOT_ID => Attr { ino, mode: libc::S_IFDIR | 0o555, nlink: 2, ..Attr::default() },
-        _ => Attr { ino, mode: libc::S_IFREG | 0o444, size: HELLO.len() as u64, ..Attr::default() },
-    }
+    let (mode, size) = match ino {
+        ROOT_ID => (libc::S_IFDIR | 0o555, 0),
+        _ => (libc::S_IFREG | 0o444, HELLO.len() as u64),
+    };
+    Attr { ino, mode, size, nlink: 1, ..Attr::default() }
 }
 
 impl Filesystem for Hello {
@@ -34,7 +35,6 @@ impl Filesystem for Hello {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = std::env::args_os().nth(1).ok_or("usage: hello MOUNTPOINT")?;
-    fuse714::mount(dir.as_ref() as &OsStr, &Default::default())?
-        .serve(&Default::default(), &Files(Hello))?;
+    fuse714::mount(&dir, &Default::default())?.serve(&Default::default(), &Files(Hello))?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -20,15 +21,20 @@ use crate::vm::initramfs::Initramfs;
 pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Programs of the kit's own beside the servers.
 const TOOLS: [&str; 5] = ["visit", "guide", "stress", "follow", "locker"];
+/// The examples of the reference.
+const EXAMPLES: [&str; 3] = ["hello", "socket", "tar"];
 
 /// The guest's users and groups, with the numbers that Debian gives them.
-const PASSWD: &[u8] = b"root:x:0:0::/:\ndaemon:x:1:1::/:\nnobody:x:65534:65534::/:\n";
-const GROUP: &[u8] = b"root:x:0:\ndaemon:x:1:\nnogroup:x:65534:\n";
+const PASSWD: &[u8] =
+    b"root:x:0:0::/:\ndaemon:x:1:1::/:\nuser:x:1000:1000::/:\nnobody:x:65534:65534::/:\n";
+const GROUP: &[u8] = b"root:x:0:\ndaemon:x:1:\nuser:x:1000:\nnogroup:x:65534:\n";
 
 /// Where the built programs are.
 pub struct Programs {
     init: PathBuf,
     bin: Vec<PathBuf>,
+    /// Those of the reference, in a directory of their own.
+    examples: Vec<PathBuf>,
     /// What programs of the host's need, to be at the same paths in the guest.
     libraries: BTreeSet<PathBuf>,
     /// The test program.
@@ -77,7 +83,7 @@ pub fn build(sh: &Shell, tests: Tests) -> anyhow::Result<Programs> {
     let _opt = sh.push_env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
     eprintln!("building the guest's programs …");
     let select = ["--target", TARGET, "--workspace", "--exclude", "xtask"];
-    cmd!(sh, "cargo build {select...} --bins")
+    cmd!(sh, "cargo build {select...} --bins --examples")
         .quiet()
         .run()
         .context("cannot build the guest's programs")?;
@@ -101,7 +107,9 @@ pub fn build(sh: &Shell, tests: Tests) -> anyhow::Result<Programs> {
     let servers = steps::all(sh)?.into_iter().map(|step| step.package);
     let bin: Vec<_> =
         servers.chain(TOOLS.map(str::to_owned)).map(|name| built.join(name)).collect();
-    Ok(Programs { init: built.join("vm-init"), bin, libraries: BTreeSet::new(), tests })
+    let examples = EXAMPLES.map(|name| built.join("examples").join(name)).into();
+    let init = built.join("vm-init");
+    Ok(Programs { init, bin, examples, libraries: BTreeSet::new(), tests })
 }
 
 /// The path in cargo's message about the test program of this name.
@@ -120,10 +128,15 @@ impl Programs {
             let content =
                 fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            initramfs.file(&format!("{dir}/{name}"), 0o755, &content)
+            // As it is on the host: fusermount3 is root's, whoever starts it.
+            let set_uid = fs::metadata(path)?.permissions().mode() & 0o4000;
+            initramfs.file(&format!("{dir}/{name}"), 0o755 | set_uid, &content)
         };
         for path in &self.bin {
             program(BIN_DIR, path)?;
+        }
+        for path in &self.examples {
+            program(&format!("{BIN_DIR}/examples"), path)?;
         }
         program(TESTS_DIR, &self.tests)?;
         for path in &self.libraries {
@@ -135,6 +148,9 @@ impl Programs {
         // Users to act as, for tests of who may do what.
         initramfs.file("/etc/passwd", 0o644, PASSWD)?;
         initramfs.file("/etc/group", 0o644, GROUP)?;
+        // fusermount3 looks into both: who may unmount what, and who may let others in.
+        initramfs.link("/etc/mtab", "/proc/self/mounts")?;
+        initramfs.file("/etc/fuse.conf", 0o644, b"# user_allow_other\n")?;
 
         let snapshots = workspace_root().join("tests/snapshots");
         if snapshots.exists() {

@@ -21,6 +21,13 @@ impl Initramfs {
         self.entry(path, entry, content)
     }
 
+    /// Adds a symbolic link at an absolute path.
+    pub fn link(&mut self, path: &str, target: &str) -> anyhow::Result<()> {
+        self.parents(path)?;
+        let entry = newc::Builder::new(relative(path)).mode(0o120777);
+        self.entry(path, entry, target.as_bytes())
+    }
+
     /// Adds /dev/console, which the kernel opens for pid 1 before anything is mounted.
     pub fn console(&mut self) -> anyhow::Result<()> {
         self.parents("/dev/console")?;
@@ -89,6 +96,7 @@ mod tests {
         initramfs.console().unwrap();
         initramfs.file("/a/b/c", 0o644, b"one").unwrap();
         initramfs.file("/a/b/d", 0o755, b"").unwrap();
+        initramfs.link("/a/link", "b/c").unwrap();
         let archive = initramfs.finish().unwrap();
         let files = files(&archive).unwrap();
         assert_eq!(
