@@ -24,5 +24,6 @@ mod step09;
 mod step10;
 mod step11;
 mod step12;
+mod step13;
 mod visitor;
 mod xattrs;
