@@ -14,6 +14,7 @@ use nix::sys::stat::{Mode, SFlag, mknod};
 
 use super::{everybodys, is_over, mountinfo, server_of};
 use crate::mounted::Mounted;
+use crate::recorded::assert_recorded;
 use crate::visitor::{errno, everybodys_visit, fresh_dir, output, stderr, stdout};
 
 const NONE: Option<&str> = None;
@@ -27,6 +28,12 @@ pub fn make_ready() {
         mknod(&node, SFlag::S_IFCHR, Mode::empty(), makedev(10, 229)).unwrap();
         fs::set_permissions(&node, Permissions::from_mode(0o666)).unwrap();
         mount(Some(&node), "/dev/fuse", NONE, MsFlags::MS_BIND, NONE).unwrap();
+    }
+    // An administrator may have allowed what these tests see refused.
+    if Path::new("/etc/fuse.conf").exists() {
+        let empty = fresh_dir("etc").join("fuse.conf");
+        fs::write(&empty, "").unwrap();
+        mount(Some(&empty), "/etc/fuse.conf", NONE, MsFlags::MS_BIND, NONE).unwrap();
     }
     let connections = Path::new("/sys/fs/fuse/connections");
     if !is_mounted(connections).unwrap() {
@@ -123,4 +130,35 @@ fn a_user_is_told_what_works_without_a_mount() {
     let said = stdout(&run);
     assert!(said.contains("\nFUSE                  not known: it takes a mount to ask"), "{said}");
     assert!(said.contains("\nwould mount by        fusermount3\n"), "{said}");
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_session_of_a_user() {
+    make_ready();
+    let program = everybodys("fuse714");
+    let (home, mnt) = (users_dir("home"), users_dir("home/mnt"));
+    users_dir("home/source");
+    let mut session = String::new();
+    // What was typed, what came of it, as it would be in the user's own directory.
+    let mut typed = |program: &Path, arguments: &[&str]| {
+        let run = output(as_user(Command::new(program)).args(arguments).current_dir(&home));
+        let name = program.file_name().unwrap().to_str().unwrap();
+        let said = format!("$ {name} {}\n{}{}", arguments.join(" "), stdout(&run), stderr(&run));
+        session += &said.replace(home.to_str().unwrap(), "/home/user");
+        if let Some(status) = run.status.code().filter(|status| *status != 0) {
+            session += &format!("(exit status {status})\n");
+        }
+    };
+    let visit = PathBuf::from(everybodys_visit().get_program());
+    typed(&program, &["mirror", "source", "mnt"]);
+    typed(&visit, &["write", "mnt/file", "mine"]);
+    typed(&visit, &["cat", "source/file"]);
+    let line = mountinfo(&mnt);
+    typed(Path::new("fusermount3"), &["-u", "mnt"]);
+    is_over(&mnt);
+    typed(&program, &["mem", "-o", "allow_other,default_permissions", "mnt"]);
+    let (_, listed) = line.split_once(" - ").unwrap();
+    session += &format!("\n# What /proc/self/mountinfo said: {listed}\n");
+    assert_recorded("step13__session", &session);
 }

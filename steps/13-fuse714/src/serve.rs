@@ -38,8 +38,8 @@ pub struct ServeOptions {
     pub requests: Requests,
     /// Who keeps the locks of fcntl(2) and flock(2).
     pub locks: LockKeeper,
-    /// What to agree on with the kernel: flags (POSIX_LOCKS goes by `locks`), `max_write`, `max_readahead`, `max_background`,
-    /// `congestion_threshold`.
+    /// What to agree on with the kernel: flags (POSIX_LOCKS goes by `locks`), `max_write`, `max_readahead`,
+    /// `max_background`, `congestion_threshold`.
     pub wishes: Wishes,
     /// Prints the conversation on stderr.
     pub trace: Option<Numbering>,
@@ -161,6 +161,7 @@ impl Agreed {
     /// The server cannot go on.
     pub fn serve(self, handler: &dyn Handler) -> Result<Served, Error> {
         let Agreed { session, agreement, workers, requests, locks, splice, interrupts, .. } = self;
+        // ANCHOR: layers
         let serve = |handler: &dyn Handler| {
             let device = Arc::clone(session.device());
             let mut inward = || -> Box<dyn RequestPath> {
@@ -180,6 +181,7 @@ impl Agreed {
                 serve(&Interruptible::new(layer(), Locks::new(layer(), handler)))?;
             }
         }
+        // ANCHOR_END: layers
         Ok(Served(splice))
     }
 }

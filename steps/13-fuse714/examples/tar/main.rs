@@ -77,6 +77,7 @@ impl Filesystem for Archive {
         }
     }
 
+    // ANCHOR: read
     fn read(&self, header: &InHeader, arg: &ReadIn) -> Result<Data, Errno> {
         let Kind::File { start, size } = self.node(header.nodeid)?.kind else {
             return Err(Errno::EISDIR);
@@ -87,6 +88,7 @@ impl Filesystem for Archive {
         let offset = Some(start + arg.offset.min(size));
         Ok(Data::From { fd: Arc::clone(&self.file), offset, len })
     }
+    // ANCHOR_END: read
 
     fn readdir(&self, header: &InHeader, arg: &ReadIn, told: &mut Dirents) -> Result<(), Errno> {
         let Kind::Directory(names) = &self.node(header.nodeid)?.kind else {
