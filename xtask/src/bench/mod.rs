@@ -2,6 +2,7 @@
 
 mod clock;
 mod libfuse;
+mod many;
 mod ways;
 
 use std::env;
@@ -19,7 +20,7 @@ use crate::bench::clock::{busy, medians, one_by_one, read_all};
 use crate::bench::ways::{COPY, Way};
 use crate::{Outcome, steps};
 
-/// Measure the mirror of step 12 by copy and by splice (root; needs a gigabyte of memory).
+/// Measure the mirror by copy and by splice, with one worker and with four (root; a gigabyte of memory).
 ///
 /// All mounts are made in a mount namespace of their own, and gone with it.
 #[derive(clap::Args)]
@@ -33,19 +34,25 @@ pub struct Arguments {
     /// Measure libfuse's example passthrough_ll too: as it is, and with splicing switched on.
     #[arg(long)]
     libfuse: bool,
+    /// Be a client: ask for the attributes of this file, again and again.
+    #[arg(long, hide = true, value_name = "FILE")]
+    stat: Option<PathBuf>,
     /// We are in the namespace already.
     #[arg(long, hide = true)]
     inside: bool,
 }
 
 pub fn bench(arguments: Arguments) -> anyhow::Result<Outcome> {
+    if let Some(file) = arguments.stat {
+        return many::stat_again_and_again(&file).map(|()| Outcome::Good);
+    }
     ensure!(geteuid().is_root(), "bench mounts, which is for root: sudo …");
     ensure!(arguments.rounds > 0 && arguments.size > 0, "nothing is to be measured");
     let sh = Shell::new()?;
     if arguments.inside {
         return measure(&sh, &arguments);
     }
-    let program = build(&sh)?;
+    let programs = build(&sh)?;
     if arguments.libfuse {
         println!("libfuse {}, passthrough_ll", libfuse::build(&sh)?);
     }
@@ -53,20 +60,23 @@ pub fn bench(arguments: Arguments) -> anyhow::Result<Outcome> {
     let mut again = Command::new("unshare");
     again.args(["--mount", "--propagation", "private"]).arg(env::current_exe()?);
     again.args(["bench", "--inside", "--size", &size, "--rounds", &rounds]);
-    again.args(arguments.libfuse.then_some("--libfuse")).env("BENCH_PROGRAM", program);
+    again.args(arguments.libfuse.then_some("--libfuse")).env("BENCH_PROGRAMS", programs);
     let status =
         again.status().context("cannot start unshare. Install it: apt-get install util-linux")?;
     Ok(if status.success() { Outcome::Good } else { Outcome::Bad })
 }
 
+/// Builds them; returns where they are.
 fn build(sh: &Shell) -> anyhow::Result<PathBuf> {
     let manifest = steps::workspace_root().join("Cargo.toml");
-    let package = "step12-splice-request";
-    eprintln!("building the mirror of step 12, optimised …");
-    cmd!(sh, "cargo build --quiet --release --manifest-path {manifest} --package {package}")
-        .run()?;
-    Ok(target().join("release").join(package))
+    let packages = ["--package", MIRROR, "--package", "fuse714-cli"];
+    eprintln!("building the servers, optimised …");
+    cmd!(sh, "cargo build --quiet --release --manifest-path {manifest} {packages...}").run()?;
+    Ok(target().join("release"))
 }
+
+/// The mirror with one thread.
+const MIRROR: &str = "step12-splice-request";
 
 /// Where cargo puts what it builds.
 fn target() -> PathBuf {
@@ -75,7 +85,8 @@ fn target() -> PathBuf {
 
 /// Makes the file, and reads it in every way.
 fn measure(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let program = PathBuf::from(env::var_os("BENCH_PROGRAM").context("no program to measure")?);
+    let programs = env::var_os("BENCH_PROGRAMS").context("no programs to measure")?;
+    let programs = PathBuf::from(programs);
     let place = tempfile::tempdir()?;
     let (source, dir) = (place.path().join("source"), place.path().join("mnt"));
     for path in [&source, &dir] {
@@ -85,12 +96,17 @@ fn measure(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let content: Vec<u8> = (0..arguments.size << 20).map(|n| (n >> 12) as u8).collect();
     fs::write(source.join("file"), content).context("cannot make the file to read")?;
     let mounted = source.clone();
-    let bench = Bench { program, source, dir, rounds: arguments.rounds };
+    let bench = Bench { program: programs.join(MIRROR), source, dir, rounds: arguments.rounds };
     let mut ways = ways::ours(&bench.program);
     if arguments.libfuse {
         ways.extend(ways::libfuses(&bench.source));
     }
-    let measured = bench.sequential(&ways, arguments.size).and_then(|()| bench.by_size());
+    let many =
+        || many::stats(&programs.join("fuse714"), &bench.source, &bench.dir, arguments.rounds);
+    let measured = bench
+        .sequential(&ways, arguments.size)
+        .and_then(|()| bench.by_size())
+        .and_then(|()| many());
     cmd!(sh, "umount -l {mounted}").quiet().run()?;
     measured.map(|()| Outcome::Good)
 }
