@@ -129,7 +129,6 @@ fn what_cannot_be_is_refused_before_the_parent_ends() {
     refused(&["mirror", "/no/such/place"], &dir, "No such file or directory");
     refused(&["mem", "-o", "ro,colour=red"], &dir, "no mount option \"colour=red\". There are:");
     refused(&["mem", "-o", "max_read=many"], &dir, "give a number of bytes");
-    refused(&["mirror", "-o", "allow_other", source], &dir, "needs default_permissions");
     refused(&["mem", "--splice", "never", "--strategy", "patch"], &dir, "leave one out");
 }
 
@@ -141,8 +140,7 @@ fn mount_options_arrive_at_the_kernel() {
     for (way, options) in [("direct", r"fsname=a\,b,dev"), ("fusermount", r"fsname=a\,b,dev")] {
         let dir = fresh_dir(way);
         let mut command = fuse714(&["mirror", "-f", "--mount", way, "-o", options, "-o"]);
-        command
-            .arg("ro,noexec,noatime,subtype=mine,max_read=65536,default_permissions,allow_other");
+        command.arg("ro,noexec,noatime,subtype=mine,max_read=65536,allow_other");
         command.arg(&source).arg(&dir).stdout(Stdio::null());
         let server = Server::start(command, &dir).unwrap();
         let line = mountinfo(&dir);

@@ -114,7 +114,7 @@ fn a_user_is_told_why_not_and_what_mends_it() {
         }
         assert!(!is_mounted(dir).unwrap());
     };
-    let others = ["-o", "allow_other,default_permissions"];
+    let others = ["-o", "allow_other"];
     refused(None, &others, &own, &["user_allow_other", "sudo tee --append /etc/fuse.conf"]);
     refused(None, &[], &roots, &["no write access", "Mount on a directory of your own."]);
     refused(Some("/no/such/place"), &[], &own, &["is missing", "sudo apt-get install fuse3"]);
@@ -157,7 +157,7 @@ fn the_session_of_a_user() {
     let line = mountinfo(&mnt);
     typed(Path::new("fusermount3"), &["-u", "mnt"]);
     is_over(&mnt);
-    typed(&program, &["mem", "-o", "allow_other,default_permissions", "mnt"]);
+    typed(&program, &["mem", "-o", "allow_other", "mnt"]);
     let (_, listed) = line.split_once(" - ").unwrap();
     session += &format!("\n# What /proc/self/mountinfo said: {listed}\n");
     assert_recorded("step13__session", &session);
