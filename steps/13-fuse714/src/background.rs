@@ -1,7 +1,7 @@
 //! Into the background, once all is well.
 
 use std::fs::{File, read_dir};
-use std::io::{self, PipeReader, PipeWriter, Read, Write, pipe};
+use std::io::{self, PipeReader, PipeWriter, Read, Write, pipe, stdout};
 use std::process::exit;
 
 use nix::errno::Errno;
@@ -29,6 +29,8 @@ pub fn background() -> Result<Background, Error> {
         let why = "this process has several threads already, and fork(2) takes only one along";
         return Err(Error::Background(io::Error::other(why)));
     }
+    // What is in a buffer now would be printed by both.
+    let _ = stdout().flush();
     let (reader, writer) = pipe().map_err(Error::Background)?;
     // SAFETY: the child of a process with several threads might find memory locked by a thread that it has
     // not. This process has one.
@@ -49,7 +51,7 @@ fn threads() -> io::Result<usize> {
 
 /// Waits for the child's word, or its end.
 fn verdict(mut reader: PipeReader, child: Pid) -> i32 {
-    if matches!(reader.read(&mut [0]), Ok(1)) {
+    if reader.read_exact(&mut [0]).is_ok() {
         return 0;
     }
     let status = loop {
