@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use kernel_tests::{Server, is_mounted, programs};
+use kernel_tests::{Server, device_number, is_mounted, programs};
 use nix::mount::{MsFlags, mount};
 
 fn main() -> anyhow::Result<()> {
@@ -28,7 +28,7 @@ fn main() -> anyhow::Result<()> {
     let mut command = Command::new(programs().join(&server));
     command.arg("--trace=stable").arg(&dir).stdout(Stdio::null()).stderr(one_pipe()?);
     let server = Server::start(command, &dir)?;
-    let_it_come_to_rest()?;
+    let_it_come_to_rest(&dir)?;
     for (what, path) in [("ls", ""), ("cat", "hello.txt")] {
         visit(what, &dir, path)?;
     }
@@ -44,12 +44,12 @@ fn visit(what: &str, dir: &Path, path: &str) -> anyhow::Result<()> {
     say(&format!("$ {what} {shown}"))?;
     let status = Command::new(programs().join("visit")).arg(what).arg(target).status()?;
     ensure!(status.success(), "{what} {shown} ended with {status}");
-    let_it_come_to_rest()
+    let_it_come_to_rest(dir)
 }
 
 /// Waits until no request is in flight: INIT after mounting, and RELEASE after the last close, come
 /// without a client that would wait for them.
-fn let_it_come_to_rest() -> anyhow::Result<()> {
+fn let_it_come_to_rest(dir: &Path) -> anyhow::Result<()> {
     let connections = Path::new("/sys/fs/fuse/connections");
     if !is_mounted(connections)? {
         // The guest has it; a machine of one's own may not.
@@ -57,17 +57,18 @@ fn let_it_come_to_rest() -> anyhow::Result<()> {
         mount(Some("fusectl"), connections, Some("fusectl"), MsFlags::empty(), none)
             .context("cannot mount the FUSE control file system")?;
     }
+    // Ours alone: a machine of one's own may have others, and a connection is called by its device number.
+    let number = device_number(dir)?.context("the file system has gone")?;
+    let minor = number.split(':').next_back().unwrap_or_default();
+    let waiting = connections.join(minor).join("waiting");
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
-        let mut waiting = 0;
-        for connection in fs::read_dir(connections).context("cannot list the FUSE connections")? {
-            let count = fs::read_to_string(connection?.path().join("waiting"))?;
-            waiting += count.trim().parse::<u32>().context("a count that is no number")?;
-        }
-        if waiting == 0 {
+        let count = fs::read_to_string(&waiting)
+            .with_context(|| format!("cannot read {}", waiting.display()))?;
+        if count.trim() == "0" {
             return Ok(());
         }
-        ensure!(Instant::now() < deadline, "{waiting} requests are still not answered");
+        ensure!(Instant::now() < deadline, "{} requests are still not answered", count.trim());
         thread::sleep(Duration::from_millis(2));
     }
 }

@@ -107,7 +107,17 @@ impl Drop for Server {
 
 /// Is something mounted on `dir` (absolute, without symbolic links and white space)?
 pub fn is_mounted(dir: &Path) -> anyhow::Result<bool> {
+    Ok(device_number(dir)?.is_some())
+}
+
+/// The device number of what is mounted on `dir`, `0:42`, by the kernel's list: a server that is asked
+/// nothing needs to answer nothing.
+pub fn device_number(dir: &Path) -> anyhow::Result<Option<String>> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo")
         .context("cannot read /proc/self/mountinfo")?;
-    Ok(mounts.lines().any(|line| line.split(' ').nth(4).map(Path::new) == Some(dir)))
+    // The last that was mounted there is the one that is seen.
+    Ok(mounts.lines().rev().find_map(|line| {
+        let fields: Vec<_> = line.split(' ').collect();
+        (Path::new(fields.get(4)?) == dir).then(|| fields[2].to_owned())
+    }))
 }
