@@ -16,12 +16,12 @@ use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::unistd::Pid;
 use step02_wire::Operation;
-use step02_wire::abi::*;
-use step05_server::{Answer, Data, Files, Filesystem, Handler, Owed, Request};
+use step02_wire::abi::InHeader;
+use step05_server::{Answer, Data, Files, Handler, Owed, Request};
 use step08_threads::Interrupts;
 
 use super::started;
-use super::workers::{OneFile, served};
+use super::workers::{OneFile, UNREAD, served};
 use crate::in_process::serving;
 use crate::recorded::{Traced, assert_recorded, stat_in_a_thread, waits};
 use crate::visitor::{program, until, visit};
@@ -100,31 +100,18 @@ fn many_wait_and_a_signal_ends_it_at_once() {
     }
 }
 
-/// A READ that keeps its thread until it may go on.
-struct Stuck(Mutex<Receiver<()>>);
-
-impl Filesystem for Stuck {
-    fn lookup(&self, header: &InHeader, name: &std::ffi::OsStr) -> Result<EntryOut, Errno> {
-        OneFile.lookup(header, name)
-    }
-    fn getattr(&self, header: &InHeader, arg: &GetattrIn) -> Result<AttrOut, Errno> {
-        OneFile.getattr(header, arg)
-    }
-    fn open(&self, header: &InHeader, arg: &OpenIn) -> Result<OpenOut, Errno> {
-        OneFile.open(header, arg)
-    }
-    fn read(&self, _: &InHeader, _: &ReadIn) -> Result<Data, Errno> {
-        self.0.lock().unwrap().recv().unwrap();
-        Ok(Data::Bytes(Vec::new()))
-    }
-}
-
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn with_one_thread_that_waits_all_wait() {
     handle_signals();
     let (go_on, stuck) = channel();
-    let hang = serving(&Files(Stuck(Mutex::new(stuck))), |dir| {
+    let stuck: Mutex<Receiver<()>> = Mutex::new(stuck);
+    // A READ that keeps its thread until it may go on.
+    let keeping = Files(OneFile(|_: &InHeader| {
+        stuck.lock().unwrap().recv().unwrap();
+        Ok(Data::Bytes(Vec::new()))
+    }));
+    let hang = serving(&keeping, |dir| {
         let mut file = File::open(dir.join("file")).unwrap();
         let reader = thread::spawn(move || file.read(&mut [0; 16]));
         thread::sleep(Duration::from_millis(100));
@@ -151,7 +138,7 @@ struct Patient {
 impl Handler for Patient {
     fn handle(&self, request: Request<'_>, owed: Owed) {
         if !matches!(request.operation, Operation::Read { .. }) {
-            return Files(OneFile).handle(request, owed);
+            return Files(UNREAD).handle(request, owed);
         }
         let (unique, given_up) = (owed.unique(), Arc::clone(&self.given_up));
         self.interrupts.on_interrupt(unique, move || {
@@ -208,7 +195,7 @@ struct Slow(Arc<Interrupts>);
 impl Handler for Slow {
     fn handle(&self, request: Request<'_>, owed: Owed) {
         if !matches!(request.operation, Operation::Flush { .. }) {
-            return Files(OneFile).handle(request, owed);
+            return Files(UNREAD).handle(request, owed);
         }
         let unique = owed.unique();
         self.0.on_interrupt(unique, move || owed.answer(Ok(Answer::empty())));
@@ -244,34 +231,22 @@ fn a_flush_that_comes_with_an_interrupt_succeeds() {
     assert_eq!(left, 0);
 }
 
-/// A READ that is busy, and looks up from its work now and then.
-struct Busy(Arc<Interrupts>);
-
-impl Filesystem for Busy {
-    fn lookup(&self, header: &InHeader, name: &std::ffi::OsStr) -> Result<EntryOut, Errno> {
-        OneFile.lookup(header, name)
-    }
-    fn getattr(&self, header: &InHeader, arg: &GetattrIn) -> Result<AttrOut, Errno> {
-        OneFile.getattr(header, arg)
-    }
-    fn open(&self, header: &InHeader, arg: &OpenIn) -> Result<OpenOut, Errno> {
-        OneFile.open(header, arg)
-    }
-    fn read(&self, header: &InHeader, _: &ReadIn) -> Result<Data, Errno> {
-        while !self.0.is_interrupted(header.unique) {
-            thread::sleep(Duration::from_millis(1));
-        }
-        Err(Errno::EINTR)
-    }
-}
-
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn an_operation_can_ask_whether_it_was_interrupted() {
     handle_signals();
     let left = served(
         2,
-        |interrupts| Files(Busy(Arc::clone(interrupts))),
+        |interrupts| {
+            let interrupts = Arc::clone(interrupts);
+            // It is busy, and looks up from its work now and then.
+            Files(OneFile(move |header: &InHeader| {
+                while !interrupts.is_interrupted(header.unique) {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                Err(Errno::EINTR)
+            }))
+        },
         |dir| {
             let mut file = File::open(dir.join("file")).unwrap();
             let reader = thread::spawn(move || file.read(&mut [0; 16]).unwrap_err().kind());

@@ -24,10 +24,15 @@ use super::started;
 use crate::mounted::Mounted;
 use crate::visitor::{fresh_dir, visit};
 
-/// A directory with one file in it, each read(2) of which is a READ.
-pub struct OneFile;
+/// A directory with one file in it, each read(2) of which is a READ: that is answered as told.
+pub struct OneFile<R>(pub R);
 
-impl Filesystem for OneFile {
+type Answered = fn(&InHeader) -> Result<Data, Errno>;
+
+/// For who answers READ elsewhere.
+pub const UNREAD: OneFile<Answered> = OneFile(|_| Err(Errno::EIO));
+
+impl<R: Fn(&InHeader) -> Result<Data, Errno> + Send + Sync> Filesystem for OneFile<R> {
     fn lookup(&self, _: &InHeader, _: &OsStr) -> Result<EntryOut, Errno> {
         let attr = Attr { ino: 2, mode: libc::S_IFREG | 0o444, nlink: 1, ..Attr::default() };
         Ok(EntryOut { nodeid: 2, attr, ..EntryOut::default() })
@@ -44,6 +49,10 @@ impl Filesystem for OneFile {
 
     fn open(&self, _: &InHeader, _: &OpenIn) -> Result<OpenOut, Errno> {
         Ok(OpenOut { open_flags: OpenReplyFlags::DIRECT_IO, ..OpenOut::default() })
+    }
+
+    fn read(&self, header: &InHeader, _: &ReadIn) -> Result<Data, Errno> {
+        (self.0)(header)
     }
 }
 
@@ -77,31 +86,18 @@ pub fn served<H: Handler>(
     interrupts.in_flight()
 }
 
-/// Each READ waits for three others.
-struct Together(Barrier);
-
-impl Filesystem for Together {
-    fn lookup(&self, header: &InHeader, name: &OsStr) -> Result<EntryOut, Errno> {
-        OneFile.lookup(header, name)
-    }
-    fn getattr(&self, header: &InHeader, arg: &GetattrIn) -> Result<AttrOut, Errno> {
-        OneFile.getattr(header, arg)
-    }
-    fn open(&self, header: &InHeader, arg: &OpenIn) -> Result<OpenOut, Errno> {
-        OneFile.open(header, arg)
-    }
-    fn read(&self, _: &InHeader, _: &ReadIn) -> Result<Data, Errno> {
-        self.0.wait();
-        Ok(Data::Bytes(b"together".to_vec()))
-    }
-}
-
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn four_workers_do_four_things_at_once() {
     let left = served(
         4,
-        |_| Files(Together(Barrier::new(4))),
+        |_| {
+            let others = Barrier::new(4);
+            Files(OneFile(move |_: &InHeader| {
+                others.wait();
+                Ok(Data::Bytes(b"together".to_vec()))
+            }))
+        },
         |dir| {
             let read = || {
                 let mut file = File::open(dir.join("file")).unwrap();
@@ -143,7 +139,7 @@ fn a_worker_that_cannot_go_on_ends_all() {
                 Box::new(Failing(path, begin)) as _
             };
             let workers = NonZeroUsize::new(4).unwrap();
-            serve_many(session, workers, &mut inward, &outward, &Files(OneFile))
+            serve_many(session, workers, &mut inward, &outward, &Files(UNREAD))
         });
         while !server.is_finished() {
             let _ = fs::metadata(dir.join("file"));
