@@ -1,5 +1,6 @@
-//! What a server asks of the kernel: `follow LOG PROGRAM ARGUMENTS…` runs a program, and writes each of its
-//! system calls into LOG as it returns, a line each: `splice(4, 7, 131072) = 131072`.
+//! What a server asks of the kernel: `follow LOG PROGRAM ARGUMENTS…` runs a program, and writes each system call
+//! of its first thread into LOG as it returns, a line each: `splice(4, 7, 131072) = 131072`. What other threads
+//! do, such as the one that waits for signals, comes whenever it likes, and is left out.
 //!
 //! It is this process that becomes the program, so signals find it; a child of it follows (ptrace(2)).
 
@@ -61,7 +62,9 @@ fn follow(
                     libc::PTRACE_SYSCALL_INFO_EXIT => {
                         // SAFETY: as above.
                         let result = unsafe { info.u.exit }.sval;
-                        if let Some((number, args)) = entered.remove(&thread) {
+                        if let Some((number, args)) = entered.remove(&thread)
+                            && thread == process
+                        {
                             writeln!(log, "{}", line(number, args, result))?;
                         }
                     }
