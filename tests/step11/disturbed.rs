@@ -53,6 +53,8 @@ fn forks_at_any_moment_do_no_harm() {
                     ForkResult::Child => unsafe { libc::_exit(0) },
                     ForkResult::Parent { child } => waitpid(child, None).unwrap(),
                 };
+                // A fork locks this process's memory: one after the other, and nobody else gets far.
+                thread::sleep(Duration::from_micros(100));
             }
         });
         // A fork must come between two system calls. Where all is emulated, that is a longer time.
