@@ -28,6 +28,6 @@ mod signals;
 
 pub use device::{BUFFER_SIZE, Device, OpenError, ReadFault, Written};
 pub use hexdump::Hexdump;
-pub use mount::{Mount, MountError, fit_mount_point};
+pub use mount::{Mount, MountError, SAFE, fit_mount_point};
 pub use mountinfo::{Mounted, mounted_on};
 pub use signals::Signals;

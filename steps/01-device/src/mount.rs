@@ -35,8 +35,9 @@ pub(crate) struct MountPoint {
     unmounting: Mutex<()>,
 }
 
-/// Programs in it do not run as its owner, and its device nodes are none.
-const SAFE: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+/// What each mount has that does not say otherwise: programs in it do not run as its owner (MS_NOSUID), and
+/// its device nodes are none (MS_NODEV).
+pub const SAFE: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
 
 impl Mount {
     /// `mount(source, dir, "fuse", MS_NOSUID | MS_NODEV, "fd=N,rootmode=40000,user_id=U,group_id=G")`

@@ -25,6 +25,7 @@ mod time;
 mod tree;
 
 pub use memfs::Memfs;
+pub use space::parse_size;
 pub use tree::Counters;
 
 #[cfg(test)]

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
 use clap::Parser;
 use step02_wire::Numbering;
 use step02_wire::abi::InitFlags;
 use step03_handshake::Wishes;
 use step05_server::{Files, Session};
-use step06_memfs::Memfs;
+use step06_memfs::{Memfs, parse_size};
 
 /// Step 06: a file system in memory. Write what you like; Ctrl-C unmounts, and all of it is gone.
 #[derive(Parser)]
@@ -16,7 +15,7 @@ struct Arguments {
     /// An empty directory to mount on.
     mountpoint: PathBuf,
     /// How much may be in it: bytes, or with K, M or G behind the number.
-    #[arg(long, default_value = "1G", value_parser = bytes)]
+    #[arg(long, default_value = "1G", value_parser = parse_size)]
     size: u64,
     /// Let other users in, too: each may do what owners and modes allow.
     #[arg(long)]
@@ -47,18 +46,4 @@ fn main() -> anyhow::Result<()> {
     let left = memfs.0.counters();
     println!("Unmounted. All is gone: nodes {}, blocks {}.", left.nodes, left.blocks);
     Ok(())
-}
-
-/// `64M`: a number, and what it counts.
-fn bytes(text: &str) -> anyhow::Result<u64> {
-    let (number, unit) = match text.as_bytes().last() {
-        Some(b'K' | b'k') => (&text[..text.len() - 1], 1 << 10),
-        Some(b'M' | b'm') => (&text[..text.len() - 1], 1 << 20),
-        Some(b'G' | b'g') => (&text[..text.len() - 1], 1 << 30),
-        _ => (text, 1),
-    };
-    let number: u64 = number.parse().context("give a size like 4096, 64M or 1G")?;
-    let size = number.checked_mul(unit).context("that is more than 64 bits can say")?;
-    ensure!(size >= 4096, "the root directory alone takes 4096 bytes");
-    Ok(size)
 }

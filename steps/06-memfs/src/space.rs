@@ -52,3 +52,37 @@ impl Space {
         self.total - self.taken
     }
 }
+
+/// A number of bytes as people write it: `4096`, `64M`; K, M and G are powers of 1024.
+///
+/// # Errors
+///
+/// Says what is wrong with it: no number, more than 64 bits can say, or less than the root directory alone
+/// takes.
+pub fn parse_size(text: &str) -> Result<u64, &'static str> {
+    let (number, unit) = match text.as_bytes().last() {
+        Some(b'K' | b'k') => (&text[..text.len() - 1], 1 << 10),
+        Some(b'M' | b'm') => (&text[..text.len() - 1], 1 << 20),
+        Some(b'G' | b'g') => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1),
+    };
+    let number: u64 = number.parse().map_err(|_| "give a size like 4096, 64M or 1G")?;
+    match number.checked_mul(unit) {
+        None => Err("that is more than 64 bits can say"),
+        Some(size) if size < BLOCK => Err("the root directory alone takes 4096 bytes"),
+        Some(size) => Ok(size),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_has_units() {
+        assert_eq!(parse_size("64M").unwrap(), 64 << 20);
+        for wrong in ["", "M", "1T", "4095", "18446744073709551615G"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

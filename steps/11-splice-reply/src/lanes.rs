@@ -24,9 +24,9 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// None yet. Each will have room for `data` bytes that begin anywhere in a page, and a header.
-    pub fn for_data(data: usize) -> Lanes {
-        Lanes { free: Mutex::new(Vec::new()), room: slots_for(1, data) * PAGE }
+    /// None yet. Each asks for so many slots.
+    pub fn of(slots: usize) -> Lanes {
+        Lanes { free: Mutex::new(Vec::new()), room: slots * PAGE }
     }
 
     /// A free one, or a new one.
@@ -56,7 +56,7 @@ pub fn new_pipe(room: usize) -> io::Result<Pipe<Empty>> {
 }
 
 /// The slots that an answer takes: one for the header, one for each page that is touched.
-pub fn slots_for(offset: u64, len: usize) -> usize {
+pub const fn slots_for(offset: u64, len: usize) -> usize {
     1 + ((offset % PAGE as u64) as usize + len).div_ceil(PAGE)
 }
 
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_lane_is_used_again() {
-        let lanes = Lanes::for_data(128 << 10);
+        let lanes = Lanes::of(slots_for(1, 128 << 10));
         let lane = lanes.take().unwrap();
         assert_eq!(lane.slots, 64);
         let address = std::ptr::from_ref(lane.slot.bytes());

@@ -54,12 +54,16 @@ pub struct SplicePath {
 const LARGEST_READ: usize = 32 * 4096;
 
 impl SplicePath {
+    /// The slots of a pipe that the largest answer takes: one for its header, and those of 32 pages of data
+    /// that begin anywhere in a page.
+    pub const SLOTS: usize = slots_for(1, LARGEST_READ);
+
     /// A path to this device.
     pub fn new(device: Arc<TracedDevice>, options: Options) -> SplicePath {
         SplicePath {
             write: WritePath::new(Arc::clone(&device)),
             device,
-            lanes: Lanes::for_data(LARGEST_READ),
+            lanes: Lanes::of(SplicePath::SLOTS),
             options,
             counts: Counts::default(),
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use nix::errno::Errno;
 use step10_pipe::{Vmsplice, probe_splice, probe_vmsplice};
 
 /// A way to build an answer whose length is known last.
@@ -23,7 +24,12 @@ pub enum Strategy {
 impl Strategy {
     /// The best that works here.
     pub fn best() -> Strategy {
-        match (probe_splice(), probe_vmsplice()) {
+        Strategy::best_of(probe_splice(), probe_vmsplice())
+    }
+
+    /// The best, where this is what the probes have found.
+    pub fn best_of(splice: Result<(), Errno>, vmsplice: Vmsplice) -> Strategy {
+        match (splice, vmsplice) {
             (Err(_), _) => Strategy::Copy,
             (Ok(()), Vmsplice::ByReference) => Strategy::Patch,
             (Ok(()), Vmsplice::Copies | Vmsplice::Refused(_)) => Strategy::Optimistic,

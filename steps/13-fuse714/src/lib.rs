@@ -103,7 +103,7 @@ pub use step03_handshake::{Agreement, Wishes};
 pub use step05_server::{
     Answer, Data, Files, Filesystem, Handler, Owed, Payload, Request, ServeError,
 };
-pub use step06_memfs::Memfs;
+pub use step06_memfs::{Memfs, parse_size};
 pub use step07_mirror::{Mirror, SourceError, Unchecked, raise_descriptor_limit};
 pub use step08_threads::Interrupts;
 pub use step09_notify::{Courier, Notifier, Polls, Queue, Told};

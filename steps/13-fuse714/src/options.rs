@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use nix::mount::MsFlags;
+use step01_device::SAFE;
 
 /// How to mount.
 #[derive(Debug, Clone)]
@@ -55,9 +56,6 @@ impl Default for MountOptions {
         }
     }
 }
-
-/// Programs in it do not run as its owner, and its device nodes are none.
-const SAFE: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
 
 /// A flag, the option that sets it, and the one that clears it.
 const FLAGS: [(MsFlags, &str, &str); 6] = [

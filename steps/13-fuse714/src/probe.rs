@@ -15,14 +15,11 @@ use step02_wire::abi::{InitFlags, InitIn};
 use step02_wire::{Operation, decode};
 use step03_handshake::Wishes;
 use step10_pipe::{PAGE, Pipe, Vmsplice, probe_splice, probe_vmsplice};
-use step11_splice_reply::Strategy;
+use step11_splice_reply::{SplicePath, Strategy};
 
 use crate::mount::chosen;
 use crate::options::MountBy;
 use crate::serve::CannotSplice;
-
-/// The slots that the largest answer takes: a header, and 32 pages that begin anywhere in a page.
-const NEEDED: usize = 34;
 
 /// What this kernel and this sandbox can do. It prints as a table.
 #[derive(Debug, Clone)]
@@ -91,7 +88,7 @@ impl Splicing {
         let slots = || -> std::io::Result<usize> {
             let mut pipe = Pipe::new()?;
             // A pipe that may not grow is as large as it is.
-            let _ = pipe.grow(NEEDED * PAGE);
+            let _ = pipe.grow(SplicePath::SLOTS * PAGE);
             pipe.slots()
         };
         Splicing {
@@ -103,24 +100,22 @@ impl Splicing {
 
     /// The best strategy, and why it is.
     pub fn best(&self) -> (Strategy, &'static str) {
-        match (self.splice, self.vmsplice) {
-            (Err(_), _) => (Strategy::Copy, "splice(2) does not work here"),
-            (_, Vmsplice::ByReference) => {
-                (Strategy::Patch, "a header can be changed while it is in a pipe")
-            }
-            (_, Vmsplice::Copies) => {
-                (Strategy::Optimistic, "vmsplice(2) copies, so a header in a pipe stays as it is")
-            }
-            (_, Vmsplice::Refused(_)) => (Strategy::Optimistic, "vmsplice(2) is refused"),
-        }
+        let strategy = Strategy::best_of(self.splice, self.vmsplice);
+        let why = match (strategy, self.vmsplice) {
+            (Strategy::Copy, _) => "splice(2) does not work here",
+            (Strategy::Patch, _) => "a header can be changed while it is in a pipe",
+            (Strategy::Optimistic, Vmsplice::Refused(_)) => "vmsplice(2) is refused",
+            (Strategy::Optimistic, _) => "vmsplice(2) copies, so a header in a pipe stays as it is",
+        };
+        (strategy, why)
     }
 
     /// Can the largest answer be spliced?
     pub(crate) fn check(&self) -> Result<(), CannotSplice> {
         self.splice.map_err(CannotSplice::NoSplice)?;
         match self.slots {
-            enough if enough >= NEEDED => Ok(()),
-            slots => Err(CannotSplice::SmallPipes(slots, NEEDED)),
+            enough if enough >= SplicePath::SLOTS => Ok(()),
+            slots => Err(CannotSplice::SmallPipes(slots, SplicePath::SLOTS)),
         }
     }
 
@@ -211,7 +206,7 @@ impl fmt::Display for Probe {
                 Err(errno) => format!("no pipe: {errno}"),
             },
         )?;
-        row(&format!("… that asks for {NEEDED}"), &slots)?;
+        row(&format!("… that asks for {}", SplicePath::SLOTS), &slots)?;
         row("pipe-max-size", &told(self.pipe_max_size))?;
         row("pipe-user-pages-soft", &told(self.pipe_user_pages_soft))?;
         let (strategy, why) = self.splicing.best();
