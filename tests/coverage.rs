@@ -7,15 +7,15 @@ mod opcodes;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::thread;
 
 use nix::mount::{MntFlags, umount2};
 use step02_wire::abi::InitFlags;
 use step03_handshake::Wishes;
-use step05_server::{Handler, Owed, ReadPath, ReplyPath, Request, Session, WritePath};
-use step08_threads::{Interruptible, Interrupts, serve_many};
+use step05_server::{Handler, Owed, Request, Session};
+use step08_threads::{Interruptible, Interrupts};
 
-use crate::mounted::Mounted;
+use crate::in_process::while_served;
+use crate::step08::workers::{by_many, interrupts_of};
 
 /// What came: the opcode, and the arguments as they are printed.
 type Seen = Arc<Mutex<Vec<(u32, String)>>>;
@@ -40,25 +40,18 @@ fn seen_by<H: Handler>(
 ) -> Vec<(u32, String)> {
     let seen = Seen::default();
     let dir = session.path().to_owned();
-    let device = Arc::clone(session.device());
-    let interrupts = Interrupts::new(Arc::new(WritePath::new(Arc::clone(&device))));
-    let outward: Arc<dyn ReplyPath> = Arc::clone(&interrupts) as _;
+    let interrupts = interrupts_of(&session);
     let layers = Interruptible::new(Arc::clone(&interrupts), handler(&interrupts));
     let handler = Noting(Arc::clone(&seen), layers);
-    thread::scope(|scope| {
-        let server = scope.spawn(|| {
-            let wishes = Wishes { flags, ..Wishes::default() };
-            session.agree(&wishes).unwrap().unwrap();
-            let mut inward = || Box::new(ReadPath::new(Arc::clone(&device))) as _;
-            serve_many(session, 2.try_into().unwrap(), &mut inward, &outward, &handler)
-        });
-        // Also if the visit fails: the scope waits for the server.
-        let mounted = Mounted(dir.clone());
-        visit(&dir, &seen);
-        // A plain umount(2), which says DESTROY to a disk's file system.
-        umount2(&dir, MntFlags::empty()).unwrap();
-        server.join().unwrap().unwrap();
-        drop(mounted);
-    });
+    let wishes = Wishes { flags, ..Wishes::default() };
+    while_served(
+        &dir,
+        || by_many(session, 2, &wishes, &interrupts, &handler),
+        |dir| {
+            visit(dir, &seen);
+            // A plain umount(2), which says DESTROY to a disk's file system.
+            umount2(dir, MntFlags::empty()).unwrap();
+        },
+    );
     std::mem::take(&mut *seen.lock().unwrap())
 }

@@ -6,7 +6,7 @@ use std::thread;
 use kernel_tests::is_mounted;
 use nix::mount::{MntFlags, umount2};
 use step03_handshake::Wishes;
-use step05_server::{Handler, Session};
+use step05_server::{Handler, ServeError, Session};
 
 use crate::visitor::fresh_dir;
 
@@ -23,10 +23,19 @@ pub fn mounted() -> Session {
 /// As [`serving`], on a mount that is there already.
 pub fn serving_on<T>(session: Session, handler: &dyn Handler, visit: impl FnOnce(&Path) -> T) -> T {
     let dir = session.path().to_owned();
+    while_served(&dir, || session.serve(&Wishes::default(), handler), visit)
+}
+
+/// Runs `visit` while `serve` serves what is mounted on `dir`, in whichever way.
+pub fn while_served<T>(
+    dir: &Path,
+    serve: impl FnOnce() -> Result<(), ServeError> + Send,
+    visit: impl FnOnce(&Path) -> T,
+) -> T {
     thread::scope(|scope| {
-        let server = scope.spawn(|| session.serve(&Wishes::default(), handler));
-        let unmount = Unmount(&dir);
-        let seen = visit(&dir);
+        let server = scope.spawn(serve);
+        let unmount = Unmount(dir);
+        let seen = visit(dir);
         drop(unmount);
         server.join().unwrap().unwrap();
         seen

@@ -12,6 +12,7 @@ mod loopback;
 mod mounted;
 mod pages;
 mod recorded;
+mod signalled;
 mod step01;
 mod step02;
 mod step03;

@@ -2,7 +2,7 @@
 
 mod locks;
 mod reads;
-mod workers;
+pub mod workers;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -1,7 +1,7 @@
 //! Step 09: a server that speaks first.
 
 mod deadlocks;
-mod disk;
+pub mod disk;
 mod told;
 
 use std::ffi::OsStr;

@@ -6,7 +6,6 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
-use std::os::unix::thread::JoinHandleExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -16,11 +15,9 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::stat::Mode;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access, mkfifo};
-use step01_device::{Device, Mount};
 use step02_wire::abi::*;
 use step02_wire::{Opcode, Operation};
 use step05_server::{Answer, Files, Handler, Owed, Request, Session};
@@ -29,7 +26,8 @@ use step08_threads::{Interrupts, Locks};
 use zerocopy::IntoBytes;
 
 use super::seen_by;
-use crate::loopback::Loop;
+use crate::signalled::{handle_signals, signal};
+use crate::step09::disk::{fibmap, on_a_disk};
 use crate::visitor::{fresh_dir, until};
 use crate::xattrs;
 
@@ -69,8 +67,6 @@ fn all(interrupts: &Arc<Interrupts>) -> Locks<All> {
     let memfs = Files(Memfs::new(16 << 20));
     Locks::new(Arc::clone(interrupts), All { memfs, interrupts: Arc::clone(interrupts) })
 }
-
-extern "C" fn nothing(_: libc::c_int) {}
 
 /// What a program may do to a file system.
 fn use_all_of(dir: &Path) {
@@ -121,9 +117,7 @@ fn use_all_of(dir: &Path) {
 
 /// A READ that a signal ends.
 fn give_up(path: &Path) {
-    let handler = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
-    // SAFETY: the handler does nothing, which is allowed at any time.
-    unsafe { sigaction(Signal::SIGUSR1, &handler) }.unwrap();
+    handle_signals();
     File::create(path).unwrap().set_len(ENDLESS + 4096).unwrap();
     let path = CString::new(path.to_str().unwrap()).unwrap();
     // Past the cache, for there nobody is interrupted.
@@ -139,23 +133,12 @@ fn give_up(path: &Path) {
         Errno::result(read).unwrap_err()
     });
     while !reader.is_finished() {
-        // SAFETY: the thread has not been joined, so it exists.
-        unsafe { libc::pthread_kill(reader.as_pthread_t(), libc::SIGUSR1) };
+        signal(&reader);
         thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(reader.join().unwrap(), Errno::EINTR);
     // SAFETY: it is ours, and not used any more.
     unsafe { libc::close(fd) };
-}
-
-/// FIBMAP (linux/fs.h): at which block of the device is the file's block 3?
-fn block_of(path: &Path) -> libc::c_int {
-    const FIBMAP: libc::c_ulong = 1;
-    let file = File::open(path).unwrap();
-    let mut block: libc::c_int = 3;
-    // SAFETY: FIBMAP reads and writes one int, which outlives the call.
-    Errno::result(unsafe { libc::ioctl(file.as_raw_fd(), FIBMAP, &mut block) }).unwrap();
-    block
 }
 
 /// What no mount of a file system can provoke.
@@ -167,7 +150,7 @@ const NEVER: [(Opcode, &str); 2] = [
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn each_opcode_comes_through_a_kernel() {
-    let session = Session::mount(&fresh_dir("mnt"), "test", &[], None).unwrap();
+    let session = Session::mount(&fresh_dir("all"), "test", &[], None).unwrap();
     let flags = InitFlags::POSIX_LOCKS | InitFlags::BIG_WRITES | InitFlags::ASYNC_READ;
     let mut seen = seen_by(session, flags, all, |dir, seen| {
         use_all_of(dir);
@@ -178,15 +161,11 @@ fn each_opcode_comes_through_a_kernel() {
     });
 
     // A disk's file system, on a disk of its own.
-    let place = fresh_dir("place");
-    fs::write(place.join("disk"), vec![0; 1 << 20]).unwrap();
-    let disk = Loop::over(&place.join("disk"));
-    let device = Device::open().unwrap();
-    let dir = fresh_dir("disk");
-    let mount = Mount::of_block_device(&device, &dir, disk.path.to_str().unwrap(), &[]).unwrap();
-    seen.extend(seen_by(Session::over(device, mount, None), flags, all, |dir, _| {
-        File::create(dir.join("file")).unwrap().set_len(1 << 16).unwrap();
-        assert_eq!(block_of(&dir.join("file")), 103);
+    let (session, _loop) = on_a_disk(&[]);
+    seen.extend(seen_by(session, flags, all, |dir, _| {
+        let path = dir.join("file");
+        File::create(&path).unwrap().set_len(1 << 16).unwrap();
+        assert_eq!(fibmap(&File::open(path).unwrap(), 3), Ok(103));
     }));
 
     let seen: BTreeSet<u32> = seen.into_iter().map(|(opcode, _)| opcode).collect();

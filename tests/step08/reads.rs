@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
-use std::os::unix::thread::JoinHandleExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,8 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::libc;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use step02_wire::Operation;
 use step02_wire::abi::InHeader;
@@ -24,22 +22,8 @@ use super::started;
 use super::workers::{OneFile, UNREAD, served};
 use crate::in_process::serving;
 use crate::recorded::{Traced, assert_recorded, stat_in_a_thread, waits};
+use crate::signalled::{handle_signals, signal};
 use crate::visitor::{program, until, visit};
-
-extern "C" fn nothing(_: libc::c_int) {}
-
-/// From now on SIGUSR1 interrupts system calls, and does nothing else.
-fn handle_signals() {
-    let handler = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
-    // SAFETY: the handler does nothing, which is allowed at any time.
-    unsafe { sigaction(Signal::SIGUSR1, &handler) }.unwrap();
-}
-
-/// SIGUSR1 for a thread, which has not been joined.
-fn signal<T>(thread: &thread::JoinHandle<T>) {
-    // SAFETY: a thread that has not been joined exists, also if it has ended.
-    unsafe { libc::pthread_kill(thread.as_pthread_t(), libc::SIGUSR1) };
-}
 
 /// Waits until a thread of this process, or the only one of another, sleeps in a request to a server.
 fn until_it_waits(process: Pid) {

@@ -16,12 +16,13 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use step02_wire::abi::*;
 use step03_handshake::Wishes;
 use step05_server::{
-    Data, Files, Filesystem, Handler, Message, ReadPath, ReplyPath, RequestPath, Session, WritePath,
+    Data, Files, Filesystem, Handler, Message, ReadPath, ReplyPath, RequestPath, ServeError,
+    Session, WritePath,
 };
 use step08_threads::{Interruptible, Interrupts, serve_many};
 
 use super::started;
-use crate::mounted::Mounted;
+use crate::in_process::{mounted, while_served};
 use crate::visitor::{fresh_dir, visit};
 
 /// A directory with one file in it, each read(2) of which is a READ: that is answered as told.
@@ -63,27 +64,34 @@ pub fn served<H: Handler>(
     handler: impl FnOnce(&Arc<Interrupts>) -> H,
     visit: impl FnOnce(&Path),
 ) -> usize {
-    let dir = fresh_dir("mnt");
-    let session = Session::mount(&dir, "test", &[], None).unwrap();
-    let device = Arc::clone(session.device());
-    let interrupts = Interrupts::new(Arc::new(WritePath::new(Arc::clone(&device))));
-    let outward: Arc<dyn ReplyPath> = Arc::clone(&interrupts) as _;
+    let session = mounted();
+    let dir = session.path().to_owned();
+    let interrupts = interrupts_of(&session);
     let handler = Interruptible::new(Arc::clone(&interrupts), handler(&interrupts));
-    thread::scope(|scope| {
-        let server = scope.spawn(|| {
-            session.agree(&Wishes::default()).unwrap().unwrap();
-            let mut inward = || Box::new(ReadPath::new(Arc::clone(&device))) as _;
-            let workers = NonZeroUsize::new(workers).unwrap();
-            serve_many(session, workers, &mut inward, &outward, &handler)
-        });
-        // Also if the visit fails: the scope waits for the server.
-        let mounted = Mounted(dir.clone());
-        visit(&dir);
-        drop(mounted);
-        server.join().unwrap().unwrap();
-    });
+    let serve = || by_many(session, workers, &Wishes::default(), &interrupts, &handler);
+    while_served(&dir, serve, visit);
     fs::remove_dir(&dir).unwrap();
     interrupts.in_flight()
+}
+
+/// What is in flight of a session that is answered by write(2).
+pub fn interrupts_of(session: &Session) -> Arc<Interrupts> {
+    Interrupts::new(Arc::new(WritePath::new(Arc::clone(session.device()))))
+}
+
+/// Agrees, and serves with so many workers.
+pub fn by_many(
+    session: Session,
+    workers: usize,
+    wishes: &Wishes,
+    interrupts: &Arc<Interrupts>,
+    handler: &dyn Handler,
+) -> Result<(), ServeError> {
+    session.agree(wishes)?.expect("it is still mounted");
+    let device = Arc::clone(session.device());
+    let outward: Arc<dyn ReplyPath> = Arc::clone(interrupts) as _;
+    let mut inward = || Box::new(ReadPath::new(Arc::clone(&device))) as _;
+    serve_many(session, workers.try_into().unwrap(), &mut inward, &outward, handler)
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn disk(bmap: fn(&BmapIn) -> Result<u64, Errno>, may_end: Receiver<()>) -> Files
 }
 
 /// A session over a mount of a loop device.
-fn on_a_disk(options: &[&str]) -> (Session, Loop) {
+pub fn on_a_disk(options: &[&str]) -> (Session, Loop) {
     let place = fresh_dir("place");
     fs::write(place.join("disk"), vec![0; 1 << 20]).unwrap();
     let disk = Loop::over(&place.join("disk"));
@@ -81,7 +81,7 @@ fn on_a_disk(options: &[&str]) -> (Session, Loop) {
 }
 
 /// ioctl(FIBMAP): at which block of the device is this block of the file?
-fn fibmap(file: &File, block: i32) -> nix::Result<i32> {
+pub fn fibmap(file: &File, block: i32) -> nix::Result<i32> {
     const FIBMAP: libc::c_ulong = 1; // linux/fs.h
     let mut block = block;
     // SAFETY: FIBMAP reads and writes one int; the descriptor is open.

@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
-use std::os::unix::thread::JoinHandleExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +11,6 @@ use std::time::Duration;
 
 use nix::libc;
 use nix::mount::{MntFlags, umount2};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};
 use step03_handshake::Wishes;
@@ -21,6 +19,7 @@ use step07_mirror::Mirror;
 use step11_splice_reply::{Options, Reason, SplicePath, Strategy};
 
 use super::{Shown, content};
+use crate::signalled::{handle_signals, signal};
 use crate::visitor::fresh_dir;
 
 #[test]
@@ -70,14 +69,10 @@ fn forks_at_any_moment_do_no_harm() {
     assert_eq!(splice.counts().of(Reason::Device), 0, "no length was ever wrong");
 }
 
-extern "C" fn nothing(_: libc::c_int) {}
-
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn an_interrupted_read_of_a_stream_loses_no_byte() {
-    let handler = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
-    // SAFETY: the handler does nothing, which any thread may do at any time.
-    unsafe { sigaction(Signal::SIGUSR1, &handler) }.unwrap();
+    handle_signals();
     let place = fresh_dir("place");
     let socket = place.join("socket");
     let content = content(10_000);
@@ -100,8 +95,7 @@ fn an_interrupted_read_of_a_stream_loses_no_byte() {
         for piece in content.chunks(1000) {
             for _ in 0..3 {
                 thread::sleep(Duration::from_millis(2));
-                // SAFETY: the thread has not been joined, so it exists.
-                unsafe { libc::pthread_kill(reader.as_pthread_t(), libc::SIGUSR1) };
+                signal(&reader);
             }
             peer.write_all(piece).unwrap();
         }
