@@ -9,8 +9,24 @@ use crate::book::kernel::Functions;
 use crate::book::lifetime::lifetime;
 use crate::book::output::{self, Output};
 
-/// The directives: the first three stand alone on a line and become blocks.
-const DIRECTIVES: [&str; 4] = ["code", "output", "lifetime", "kernel"];
+/// Makes a block of a directive's argument: markdown, or HTML without an empty line.
+type Block = fn(&Sources, &str) -> Result<String, Problem>;
+
+/// The directives that stand alone on a line and become blocks.
+const BLOCKS: [(&str, Block); 3] = [
+    ("code", |sources, argument| {
+        code::excerpt(sources.root, argument)
+            .map(|Excerpt { lines, language, caption }| fenced(language, &lines, &caption))
+    }),
+    ("output", |sources, argument| {
+        output::output(sources.root, argument)
+            .map(|Output { lines, caption }| fenced("text", &lines, &caption))
+    }),
+    ("lifetime", |sources, argument| lifetime(sources.root, argument)),
+];
+
+/// The one directive that stands inside a line.
+const KERNEL: &str = "kernel";
 
 /// What the directives take from.
 pub struct Sources<'a> {
@@ -91,28 +107,27 @@ fn resolve_line(
         let (name, argument) = inside.split_once(' ').unwrap_or((inside, ""));
         let argument = argument.trim();
         resolved.push_str(before);
-        let result = match name {
-            "kernel" => {
+        let block = BLOCKS.iter().find(|(block, _)| *block == name);
+        let result = match block {
+            Some(_) if line.trim_matches([' ', '>']) != directive => Err(Problem::new(
+                "it becomes a block, and there is other text on its line",
+                "Write it alone on a line.",
+            )),
+            // What stands before it, as indentation or `>`, stands before each line of the block.
+            Some((_, block)) => {
+                block(sources, argument).map(|text| text.replace('\n', &format!("\n{before}")))
+            }
+            None if name == KERNEL => {
                 let first = !mentioned.iter().any(|name| name == argument);
                 mentioned.push(argument.into());
                 sources.functions.mention(argument, first)
             }
-            "code" | "output" | "lifetime" if line.trim_matches([' ', '>']) != directive => {
+            None => {
+                let directives = BLOCKS.map(|(name, _)| name.to_owned()).into_iter();
                 Err(Problem::new(
-                    "it becomes a block, and there is other text on its line",
-                    "Write it alone on a line.",
+                    "no such directive",
+                    nearest(name, directives.chain([KERNEL.into()])),
                 ))
-            }
-            "code" => {
-                code::excerpt(sources.root, argument).map(|Excerpt { lines, language, caption }| {
-                    block(before, language, &lines, &caption)
-                })
-            }
-            "output" => output::output(sources.root, argument)
-                .map(|Output { lines, caption }| block(before, "text", &lines, &caption)),
-            "lifetime" => lifetime(sources.root, argument),
-            _ => {
-                Err(Problem::new("no such directive", nearest(name, DIRECTIVES.map(String::from))))
             }
         };
         resolved.push_str(&result.map_err(|problem| problem.of(&directive))?);
@@ -122,16 +137,14 @@ fn resolve_line(
     Ok(resolved)
 }
 
-/// A fenced block with its caption. What stood before the directive, as indentation or `>`, stands
-/// before each line but the first, which has it already.
-fn block(prefix: &str, language: &str, lines: &[String], caption: &str) -> String {
+/// A fenced block with its caption.
+fn fenced(language: &str, lines: &[String], caption: &str) -> String {
     let longest =
         lines.iter().map(|line| line.len() - line.trim_start().trim_start_matches('`').len());
     let fence = "`".repeat(longest.max().unwrap_or(0).max(2) + 1);
-    let all =
-        [format!("<div class=\"from\">{caption}</div>"), "".into(), format!("{fence}{language}")];
-    let all: Vec<_> = all.iter().chain(lines).map(String::as_str).chain([fence.as_str()]).collect();
-    all.join(&format!("\n{prefix}"))
+    let caption = format!("<div class=\"from\">{caption}</div>\n\n{fence}{language}");
+    let all = [caption.as_str()].into_iter().chain(lines.iter().map(String::as_str));
+    all.chain([fence.as_str()]).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
