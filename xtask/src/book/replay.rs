@@ -17,6 +17,9 @@ use crate::{Outcome, steps};
 /// Type what each chapter tells the reader to type, in a fresh clone (root).
 #[derive(clap::Args)]
 pub struct Arguments {
+    /// In this checkout: for one that is a fresh clone itself, and has built everything already.
+    #[arg(long)]
+    in_place: bool,
     /// Which chapters: a part of a file's name. None: all.
     chapters: Vec<String>,
 }
@@ -29,7 +32,7 @@ struct Chapter {
     commands: Vec<(Replay, String)>,
 }
 
-pub fn book_replay(Arguments { chapters: wanted }: Arguments) -> anyhow::Result<Outcome> {
+pub fn book_replay(Arguments { in_place, chapters: wanted }: Arguments) -> anyhow::Result<Outcome> {
     let root = steps::workspace_root();
     let mut faults = Vec::new();
     let mut chapters = read(&root, &mut faults)?;
@@ -51,13 +54,18 @@ pub fn book_replay(Arguments { chapters: wanted }: Arguments) -> anyhow::Result<
 
     let sh = Shell::new()?;
     let dir = tempfile::tempdir().context("cannot make a directory for the clone")?;
-    let clone = dir.path().join("fuse-by-hand");
-    fresh_clone(&sh, &root, &clone)?;
+    let place = if in_place {
+        root
+    } else {
+        let clone = dir.path().join("fuse-by-hand");
+        fresh_clone(&sh, &root, &clone)?;
+        clone
+    };
     let mut good = true;
     for chapter in &chapters {
         println!("\n{}", chapter.file);
         let mounts = fuse_mounts()?;
-        good &= replay(chapter, &clone)?;
+        good &= replay(chapter, &place)?;
         good &= nothing_left(&sh, &mounts)?;
     }
     Ok(if good { Outcome::Good } else { Outcome::Bad })
@@ -120,8 +128,8 @@ fn fresh_clone(sh: &Shell, root: &Path, clone: &Path) -> anyhow::Result<()> {
 }
 
 /// Types a chapter's commands. True: all did what they were to do.
-fn replay(chapter: &Chapter, clone: &Path) -> anyhow::Result<bool> {
-    let mut bash = Bash::start(clone)?;
+fn replay(chapter: &Chapter, place: &Path) -> anyhow::Result<bool> {
+    let mut bash = Bash::start(place)?;
     for (kind, command) in &chapter.commands {
         let deadline = Duration::from_secs(if command.contains("cargo") { 600 } else { 120 });
         let note = match kind {
