@@ -19,6 +19,8 @@ pub struct Row {
     pub part: &'static str,
     /// The field's kernel name, such as `attr.mode`. Empty for names and data.
     pub field: String,
+    /// The field's type, such as `u32`. Of names `name`, of data `bytes`.
+    pub type_name: String,
     /// The value: a number, or quoted bytes.
     pub value: String,
     /// What the value means, where there is more to say. Flags without a name have a line of their
@@ -93,7 +95,19 @@ fn bytes_row(message: &[u8], offset: usize, len: usize, part: &'static str, mean
         "body" | "more" | "not read" | "zeros" => format!("{len} bytes"),
         _ => quoted(&bytes, 40),
     };
-    Row { offset, bytes, part, field: String::new(), value, meaning: meaning.to_string() }
+    let type_name = match part {
+        "name" | "old name" | "new name" | "target" => "name",
+        _ => "bytes",
+    };
+    Row {
+        offset,
+        bytes,
+        part,
+        field: String::new(),
+        type_name: type_name.to_string(),
+        value,
+        meaning: meaning.to_string(),
+    }
 }
 
 fn field_rows(
@@ -143,6 +157,7 @@ fn field_rows(
             bytes: bytes.to_vec(),
             part,
             field: format!("{prefix}{}", field.name),
+            type_name: field.type_name(),
             value,
             meaning,
         });

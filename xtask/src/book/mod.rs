@@ -5,13 +5,17 @@
 
 mod chapter;
 mod code;
+mod explorer;
 mod fault;
 mod fence;
+mod html;
 mod kernel;
 mod lifetime;
 mod links;
+mod message;
 mod output;
 pub mod preprocess;
+mod recording;
 pub mod replay;
 mod shell;
 

@@ -39,6 +39,19 @@ pub struct Field {
     pub kind: FieldKind,
 }
 
+impl Field {
+    /// Its type, as Rust writes it (`u32`, `[u32; 10]`); of a struct the kernel's name.
+    pub fn type_name(&self) -> String {
+        let bits = self.size * 8;
+        match self.kind {
+            FieldKind::Unsigned | FieldKind::Flags(_) => format!("u{bits}"),
+            FieldKind::Signed => format!("i{bits}"),
+            FieldKind::Struct(layout) => layout.name.into(),
+            FieldKind::Spare => format!("[u32; {}]", self.size / size_of::<u32>()),
+        }
+    }
+}
+
 /// How to read the bytes of a field.
 #[derive(Debug, Clone, Copy)]
 pub enum FieldKind {
@@ -125,3 +138,25 @@ macro_rules! wire_struct {
     };
 }
 pub(super) use wire_struct;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::{CuseInitOut, GetattrIn, InitOut, LkOut, NotifyInvalInodeOut, OutHeader};
+
+    #[test]
+    fn a_field_tells_its_type_as_rust_writes_it() {
+        for (fields, name, type_name) in [
+            (OutHeader::FIELDS, "error", "i32"),
+            (OutHeader::FIELDS, "unique", "u64"),
+            (InitOut::FIELDS, "max_background", "u16"),
+            (GetattrIn::FIELDS, "getattr_flags", "u32"),
+            (NotifyInvalInodeOut::FIELDS, "off", "i64"),
+            (CuseInitOut::FIELDS, "spare", "[u32; 10]"),
+            (LkOut::FIELDS, "lk", "fuse_file_lock"),
+        ] {
+            let field = fields.iter().find(|field| field.name == name).expect("a field");
+            assert_eq!(field.type_name(), type_name, "{name}");
+        }
+    }
+}
