@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use nix::errno::Errno;
+use nix::errno::Errno::{self, ECONNREFUSED, ENOTCONN};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::statvfs::statvfs;
@@ -176,7 +176,7 @@ impl MountPoint {
         }
         // While our connection lives, no other file system has its number. Afterwards the number may
         // be given again. If the mount is ours, it is dead: a call on it cannot wait for anybody.
-        self.is_connected() || statvfs(&self.path) == Err(Errno::ENOTCONN)
+        self.is_connected() || matches!(statvfs(&self.path), Err(ENOTCONN | ECONNREFUSED))
     }
     // ANCHOR_END: ours
 
@@ -247,7 +247,7 @@ fn why(errno: Errno) -> Why {
         Errno::EPERM => Why::NotPermitted,
         Errno::ENOENT => Why::Missing,
         Errno::ENOTDIR => Why::NotADirectory,
-        Errno::ENOTCONN => Why::Dead,
+        ENOTCONN | ECONNREFUSED => Why::Dead,
         other => Why::Other(other),
     }
 }
@@ -294,7 +294,8 @@ mod tests {
             (Errno::EPERM, "sudo …"),
             (Errno::ENOENT, "mkdir -p /tmp/m"),
             (Errno::ENOTDIR, "Give an empty directory instead."),
-            (Errno::ENOTCONN, "sudo umount -l /tmp/m"),
+            (ENOTCONN, "sudo umount -l /tmp/m"),
+            (ECONNREFUSED, "sudo umount -l /tmp/m"),
             (Errno::EINVAL, "Invalid argument (EINVAL)."),
         ] {
             let text = say(why(errno));
