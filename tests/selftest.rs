@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use step01_device::{BUFFER_SIZE, Device, Mount};
-use step02_wire::{Numbering, Opcode, decode};
+use step02_wire::{Opcode, TraceStyle, decode};
 use step03_handshake::{TracedDevice, Wishes, handshake};
 
 use visitor::{fresh_dir, serve, stderr, stdout, visit};
@@ -37,7 +37,7 @@ fn c_hangs_on_a_getattr_that_is_never_answered() {
     let dir = fresh_dir("mnt");
     let device = Device::open().unwrap();
     let _mount = Mount::new(&device, &dir, "mute", &[]).unwrap();
-    let device = TracedDevice::new(device, Some(Numbering::Arrival));
+    let device = TracedDevice::new(device, Some(TraceStyle::Stable));
     thread::spawn(move || {
         let mut buffer = vec![0; BUFFER_SIZE];
         handshake(&device, &mut buffer, &Wishes::default()).unwrap();

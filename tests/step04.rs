@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 use step01_device::{BUFFER_SIZE, Device, Mount};
-use step02_wire::{Numbering, Trace};
+use step02_wire::{Trace, TraceStyle};
 use step03_handshake::{TracedDevice, Wishes, handshake};
 
 use crate::recorded::{assert_recorded, books_dir, stat_in_a_thread, trace_of_a_visit, waits};
@@ -147,12 +147,12 @@ fn a_getattr_without_an_answer_hangs_its_client() {
     let mount = Mount::new(&device, &dir, "mute", &[]).unwrap();
     let (client, thread) = stat_in_a_thread(dir);
 
-    let device = TracedDevice::new(device, Some(Numbering::Arrival));
+    let device = TracedDevice::new(device, Some(TraceStyle::Stable));
     let mut buffer = vec![0; BUFFER_SIZE];
     handshake(&device, &mut buffer, &Wishes::default()).unwrap();
     // Read, and not answered.
     let request = device.read_message(&mut buffer).unwrap();
-    let asked = Trace::new(Numbering::Arrival).request(request);
+    let asked = Trace::new(TraceStyle::Stable).request(request);
     let waits = waits(thread);
     drop(mount);
     let errno = client.join().unwrap().unwrap_err();

@@ -38,4 +38,4 @@ pub use dirents::{Dirents, dirents};
 pub use malformed::{Malformed, Problem};
 pub use operation::Operation;
 pub use reply::{Question, Reply, decode_reply};
-pub use trace::{Numbering, Trace};
+pub use trace::{Trace, TraceStyle};

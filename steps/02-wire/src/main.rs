@@ -5,14 +5,14 @@ use clap::Parser;
 use nix::errno::Errno;
 use std::path::PathBuf;
 use step01_device::{BUFFER_SIZE, Device, Mount, ReadFault, Signals};
-use step02_wire::{Numbering, Question, Trace, decode, encode, fields};
+use step02_wire::{Question, Trace, TraceStyle, decode, encode, fields};
 
 /// Step 02: the bytes have names. Shows the first message of the kernel field by field.
 #[derive(Parser)]
 struct Arguments {
     /// An empty directory to mount on.
     mountpoint: PathBuf,
-    /// Print the conversation on stderr; STYLE is raw or stable (requests numbered from 1).
+    /// Print the conversation on stderr; STYLE is raw, stable (requests numbered from 1) or bytes.
     #[arg(
         long,
         value_name = "STYLE",
@@ -20,12 +20,12 @@ struct Arguments {
         require_equals = true,
         default_missing_value = "raw"
     )]
-    trace: Option<Numbering>,
+    trace: Option<TraceStyle>,
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let mut trace = Trace::new(arguments.trace.unwrap_or(Numbering::Kernel));
+    let mut trace = Trace::new(arguments.trace.unwrap_or(TraceStyle::Raw));
     let traced = |line: String| {
         if arguments.trace.is_some() {
             eprintln!("{line}");

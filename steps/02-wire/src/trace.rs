@@ -8,28 +8,41 @@ use crate::operation::Operation;
 use crate::reply::{Question, decode_notification, decode_reply};
 use crate::values::errno;
 use std::collections::{HashMap, VecDeque};
+use std::fmt::Write;
 use std::str::FromStr;
 use zerocopy::FromBytes;
 
-/// How a trace numbers requests.
+/// How a trace shows messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Numbering {
-    /// The kernel's own `unique`. The caller of each request is shown too.
-    Kernel,
-    /// 1, 2, 3 … in order of arrival, without callers and addresses, so that two runs can be
-    /// compared.
-    Arrival,
+pub enum TraceStyle {
+    /// Decoded, with the kernel's own `unique`. The caller of each request is shown too.
+    Raw,
+    /// Decoded, and requests are numbered 1, 2, 3 … in order of arrival, without callers and
+    /// addresses, so that two runs can be compared.
+    Stable,
+    /// Not decoded: an arrow, and each byte of the message as two digits.
+    ///
+    /// ```text
+    /// → 2c 00 00 00 01 …
+    /// ← 10 00 00 00 fe …
+    /// ← 10 00 02 00 00 … + 131072 bytes, spliced (patch)
+    /// ```
+    ///
+    /// The third message has more bytes than were in memory: `+`, how many there were, and behind a
+    /// comma what there is to say about them. A line that does not begin with an arrow is no message.
+    Bytes,
 }
 
-impl FromStr for Numbering {
+impl FromStr for TraceStyle {
     type Err = String;
 
-    /// The values of `--trace=STYLE`: `raw` and `stable`.
-    fn from_str(style: &str) -> Result<Numbering, String> {
+    /// The values of `--trace=STYLE`: `raw`, `stable` and `bytes`.
+    fn from_str(style: &str) -> Result<TraceStyle, String> {
         match style {
-            "raw" => Ok(Numbering::Kernel),
-            "stable" => Ok(Numbering::Arrival),
-            _ => Err("the styles are raw and stable".to_string()),
+            "raw" => Ok(TraceStyle::Raw),
+            "stable" => Ok(TraceStyle::Stable),
+            "bytes" => Ok(TraceStyle::Bytes),
+            _ => Err("the styles are raw, stable and bytes".to_string()),
         }
     }
 }
@@ -39,7 +52,7 @@ impl FromStr for Numbering {
 /// It remembers what still wants its answer, and no more, so it does not grow.
 #[derive(Debug)]
 pub struct Trace {
-    numbering: Numbering,
+    style: TraceStyle,
     arrived: u64,
     outstanding: HashMap<u64, Asked>,
     /// INTERRUPTs need no answer, so nothing says when to forget one: the last few are kept.
@@ -57,12 +70,15 @@ const INTERRUPTS_KEPT: usize = 16;
 
 impl Trace {
     /// A trace that has seen nothing yet.
-    pub fn new(numbering: Numbering) -> Trace {
-        Trace { numbering, arrived: 0, outstanding: HashMap::new(), interrupts: VecDeque::new() }
+    pub fn new(style: TraceStyle) -> Trace {
+        Trace { style, arrived: 0, outstanding: HashMap::new(), interrupts: VecDeque::new() }
     }
 
     /// The line of a request, and remembers it. Of a WRITE the first 80 bytes will do.
     pub fn request(&mut self, message: &[u8]) -> String {
+        if self.style == TraceStyle::Bytes {
+            return bytes('→', message);
+        }
         self.arrived += 1;
         match decode(message) {
             Ok((header, operation)) => self.well_formed(message, &header, operation),
@@ -84,7 +100,7 @@ impl Trace {
                     arg.unique = asked.number;
                     Operation::Interrupt { arg }
                 }
-                None if self.numbering == Numbering::Kernel => operation,
+                None if self.style == TraceStyle::Raw => operation,
                 // It was answered meanwhile, or has not been read yet.
                 None => return format!("→ #{number} INTERRUPT(of a request that is not here)"),
             },
@@ -97,9 +113,9 @@ impl Trace {
                 .get(head_len(header)..header.len as usize)
                 .filter(|data| !data.is_empty()),
         };
-        match self.numbering {
-            Numbering::Arrival => format!("→ #{number} {line:#}"),
-            Numbering::Kernel => format!("→ #{number} {line}{}", caller(header)),
+        match self.style {
+            TraceStyle::Raw => format!("→ #{number} {line}{}", caller(header)),
+            _ => format!("→ #{number} {line:#}"),
         }
     }
 
@@ -114,6 +130,9 @@ impl Trace {
 
     /// The line of a reply or a notification, and forgets the request.
     pub fn reply(&mut self, message: &[u8]) -> String {
+        if self.style == TraceStyle::Bytes {
+            return bytes('←', message);
+        }
         let Ok((header, _)) = OutHeader::read_from_prefix(message) else {
             return format!("← ? {} bytes, too few for a header", message.len());
         };
@@ -128,10 +147,10 @@ impl Trace {
         };
         let name = opcode_name(question.opcode);
         match decode_reply(question, message) {
-            Ok((_, reply)) if self.numbering == Numbering::Arrival => {
-                format!("← #{number} {name} = {reply:#}")
+            Ok((_, reply)) if self.style == TraceStyle::Raw => {
+                format!("← #{number} {name} = {reply}")
             }
-            Ok((_, reply)) => format!("← #{number} {name} = {reply}"),
+            Ok((_, reply)) => format!("← #{number} {name} = {reply:#}"),
             Err(malformed) => {
                 format!(
                     "← #{number} {name} = malformed at byte {}: {}",
@@ -144,6 +163,9 @@ impl Trace {
     /// The line of a reply whose data are not in memory, because they went through a pipe: `head`
     /// is the header alone.
     pub fn reply_head(&mut self, head: &[u8]) -> String {
+        if self.style == TraceStyle::Bytes {
+            return bytes('←', head);
+        }
         let Ok((header, _)) = OutHeader::read_from_prefix(head) else {
             return self.reply(head);
         };
@@ -159,9 +181,9 @@ impl Trace {
 
     /// A reply to a request that nobody has seen, or that has its answer already.
     fn unknown(&self, header: &OutHeader, len: usize) -> String {
-        let number = match self.numbering {
-            Numbering::Kernel => format!("#{}", header.unique),
-            Numbering::Arrival => "?".to_string(),
+        let number = match self.style {
+            TraceStyle::Raw => format!("#{}", header.unique),
+            _ => "?".to_string(),
         };
         let error = match header.error {
             0 => String::new(),
@@ -171,9 +193,9 @@ impl Trace {
     }
 
     fn number(&self, unique: u64) -> u64 {
-        match self.numbering {
-            Numbering::Kernel => unique,
-            Numbering::Arrival => self.arrived,
+        match self.style {
+            TraceStyle::Raw => unique,
+            _ => self.arrived,
         }
     }
 
@@ -197,6 +219,19 @@ impl Trace {
             self.interrupts.remove(place).map(|(_, asked)| asked)
         })
     }
+}
+
+/// The line of [`TraceStyle::Bytes`]. Each message begins with its length.
+fn bytes(arrow: char, message: &[u8]) -> String {
+    let mut line = String::from(arrow);
+    for byte in message {
+        let _ = write!(line, " {byte:02x}");
+    }
+    let len = message.first_chunk().map_or(0, |len| u32::from_ne_bytes(*len) as usize);
+    if len > message.len() {
+        let _ = write!(line, " + {} bytes", len - message.len());
+    }
+    line
 }
 
 /// Who asks. Nothing when the kernel asks for itself.
@@ -231,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_reply_finds_its_request_once() {
-        let mut trace = Trace::new(Numbering::Kernel);
+        let mut trace = Trace::new(TraceStyle::Raw);
         trace.request(&request(Opcode::Readlink, 8, b""));
         assert_eq!(trace.reply(&encode::reply(8, b"target")), "← #8 READLINK = \"target\"");
         assert_eq!(trace.reply(&encode::reply(8, b"target")), "← #8 22 bytes to no known request");
@@ -243,7 +278,7 @@ mod tests {
 
     #[test]
     fn arrival_numbers_hide_the_kernels() {
-        let mut trace = Trace::new(Numbering::Arrival);
+        let mut trace = Trace::new(TraceStyle::Stable);
         assert_eq!(trace.request(&request(Opcode::Statfs, 1000, b"")), "→ #1 STATFS(node 1)");
         assert_eq!(trace.request(&request(Opcode::Readlink, 2000, b"")), "→ #2 READLINK(node 1)");
         assert_eq!(
@@ -269,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_question_for_the_size_is_remembered() {
-        let mut trace = Trace::new(Numbering::Arrival);
+        let mut trace = Trace::new(TraceStyle::Stable);
         for size in [0, 8] {
             trace.request(&request(
                 Opcode::Listxattr,
@@ -283,7 +318,7 @@ mod tests {
 
     #[test]
     fn it_does_not_grow() {
-        let mut trace = Trace::new(Numbering::Kernel);
+        let mut trace = Trace::new(TraceStyle::Raw);
         for unique in 1..1000 {
             trace.request(&request(Opcode::Forget, 5000 + unique, &[1, 0, 0, 0, 0, 0, 0, 0]));
             trace.request(&request(Opcode::Interrupt, unique, &[1, 0, 0, 0, 0, 0, 0, 0]));
@@ -296,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_malformed_request_can_be_answered() {
-        let mut trace = Trace::new(Numbering::Kernel);
+        let mut trace = Trace::new(TraceStyle::Raw);
         assert_eq!(
             trace.request(&request(Opcode::Lookup, 6, b"name")),
             "→ #6 malformed LOOKUP at byte 40: no NUL ends the name"
@@ -311,15 +346,31 @@ mod tests {
 
     #[test]
     fn a_head_will_do_where_the_data_went_through_a_pipe() {
-        let mut trace = Trace::new(Numbering::Kernel);
+        let mut trace = Trace::new(TraceStyle::Raw);
         trace.request(&request(Opcode::Readlink, 8, b""));
         let head = &encode::reply(8, &[0; 4096])[..16];
         assert_eq!(trace.reply_head(head), "← #8 READLINK = 4096 bytes");
     }
 
     #[test]
+    fn bytes_are_all_there_or_counted() {
+        let mut trace = Trace::new(TraceStyle::Bytes);
+        let request = request(Opcode::Destroy, 8, b"");
+        let line = trace.request(&request);
+        assert!(line.starts_with("→ 28 00 00 00 26 00 00 00 08 00"), "{line}");
+        assert_eq!(line.split(' ').count(), 1 + request.len());
+        let reply = encode::reply(8, &[0x61; 300]);
+        assert_eq!(trace.reply(&reply).split(' ').count(), 1 + 316);
+        assert_eq!(
+            trace.reply_head(&reply[..16]),
+            "← 3c 01 00 00 00 00 00 00 08 00 00 00 00 00 00 00 + 300 bytes"
+        );
+        assert_eq!(trace.reply(b""), "←");
+    }
+
+    #[test]
     fn notifications_have_no_number() {
-        let mut trace = Trace::new(Numbering::Kernel);
+        let mut trace = Trace::new(TraceStyle::Raw);
         assert_eq!(trace.reply(&encode::notify_poll(3)), "← NOTIFY_POLL(kh=3)");
         let line = trace.reply(&encode::notify_inval_entry(1, OsStr::new("name")));
         assert_eq!(line, "← NOTIFY_INVAL_ENTRY(node 1, \"name\")");

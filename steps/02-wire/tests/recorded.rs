@@ -10,16 +10,16 @@ use step02_wire::abi::{
     InHeader, InitFlags, LATER_OPCODES, NotifyCode, OpenReplyFlags, OutHeader, WireStruct,
 };
 use step02_wire::{
-    Numbering, Opcode, Operation, Question, Reply, Trace, decode, decode_reply, dirents, fields,
+    Opcode, Operation, Question, Reply, Trace, TraceStyle, decode, decode_reply, dirents, fields,
     reply,
 };
 use zerocopy::FromBytes;
 
-fn lines(numbering: Numbering) -> String {
+fn lines(style: TraceStyle) -> String {
     let mut lines = String::new();
     for recording in recording::all() {
         let _ = writeln!(lines, "{}", recording.name);
-        let mut trace = Trace::new(numbering);
+        let mut trace = Trace::new(style);
         for (direction, message) in &recording.messages {
             let line = match direction {
                 Direction::Request => trace.request(message),
@@ -33,8 +33,8 @@ fn lines(numbering: Numbering) -> String {
 
 #[test]
 fn each_is_one_line() {
-    insta::assert_snapshot!("lines_raw", lines(Numbering::Kernel));
-    insta::assert_snapshot!("lines_stable", lines(Numbering::Arrival));
+    insta::assert_snapshot!("lines_raw", lines(TraceStyle::Raw));
+    insta::assert_snapshot!("lines_stable", lines(TraceStyle::Stable));
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn a_reply_of_the_wrong_size_is_shown_as_such() {
             let mut wrong = reply.clone();
             wrong.resize(len, 1);
             wrong[..4].copy_from_slice(&(len as u32).to_ne_bytes());
-            let mut trace = Trace::new(Numbering::Arrival);
+            let mut trace = Trace::new(TraceStyle::Stable);
             trace.request(request);
             let line = trace.reply(&wrong);
             // READDIR's answer may be cut between two entries.
@@ -281,8 +281,8 @@ fn try_all(message: &[u8], question: Option<Question>) {
     let _ = fields::request(message).to_string();
     let _ = fields::reply(question, message).to_string();
     let _ = fields::notification(message).to_string();
-    for numbering in [Numbering::Kernel, Numbering::Arrival] {
-        let mut trace = Trace::new(numbering);
+    for style in [TraceStyle::Raw, TraceStyle::Stable, TraceStyle::Bytes] {
+        let mut trace = Trace::new(style);
         assert!(!trace.request(message).contains('\n'));
         assert!(!trace.reply(message).contains('\n'));
     }

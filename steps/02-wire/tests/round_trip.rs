@@ -269,7 +269,7 @@ proptest! {
                                     body in prop::collection::vec(any::<u8>(), 0..200)) {
         let message = request(opcode, 3, &[&body]);
         let _ = fields::request(&message).to_string();
-        let mut trace = Trace::new(Numbering::Kernel);
+        let mut trace = Trace::new(TraceStyle::Raw);
         trace.request(&message);
         let question = Question { opcode, size_only: body.len().is_multiple_of(2) };
         let answer = encode::reply(3, &body);
@@ -283,7 +283,7 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let mut trace = Trace::new(Numbering::Arrival);
+        let mut trace = Trace::new(TraceStyle::Stable);
         let _ = fields::request(&bytes).to_string();
         let _ = fields::notification(&bytes).to_string();
         trace.request(&bytes);

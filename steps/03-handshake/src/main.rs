@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use step01_device::{BUFFER_SIZE, Device, Mount, ReadFault, Signals};
 use step02_wire::abi::{InitFlags, InitIn};
 use step02_wire::display::Request;
-use step02_wire::{Numbering, Opcode, decode, encode};
+use step02_wire::{Opcode, TraceStyle, decode, encode};
 use step03_handshake::{Agreement, HandshakeError, TracedDevice, Wishes, handshake};
 
 /// Step 03: the handshake. Agrees with the kernel, then shows the next question it asks.
@@ -16,9 +16,9 @@ use step03_handshake::{Agreement, HandshakeError, TracedDevice, Wishes, handshak
 struct Arguments {
     /// An empty directory to mount on.
     mountpoint: PathBuf,
-    /// Print the conversation on stderr; STYLE is raw or stable (requests numbered from 1).
+    /// Print the conversation on stderr; STYLE is raw, stable (requests numbered from 1) or bytes.
     #[arg(long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "raw")]
-    trace: Option<Numbering>,
+    trace: Option<TraceStyle>,
 }
 
 fn main() -> anyhow::Result<()> {

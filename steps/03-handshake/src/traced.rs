@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Mutex;
 
 use step01_device::{Device, ReadFault, Written};
-use step02_wire::{Numbering, Trace};
+use step02_wire::{Trace, TraceStyle};
 
 /// A [`Device`] that prints every message on stderr as it happens, when it was asked to.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub struct TracedDevice {
 
 impl TracedDevice {
     /// `None`: nothing is printed.
-    pub fn new(device: Device, trace: Option<Numbering>) -> TracedDevice {
-        TracedDevice { device, trace: trace.map(|numbering| Mutex::new(Trace::new(numbering))) }
+    pub fn new(device: Device, trace: Option<TraceStyle>) -> TracedDevice {
+        TracedDevice { device, trace: trace.map(|style| Mutex::new(Trace::new(style))) }
     }
 
     /// As [`Device::read_message`].

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::libc;
 use step01_device::{BUFFER_SIZE, Device, Mount, ReadFault, Signals};
 use step02_wire::abi::{Attr, AttrOut, EntryOut, InHeader, Kstatfs, OpenOut, ROOT_ID, StatfsOut};
-use step02_wire::{Dirents, Numbering, Operation, decode, encode};
+use step02_wire::{Dirents, Operation, TraceStyle, decode, encode};
 use step03_handshake::{HandshakeError, TracedDevice, Wishes, handshake};
 use zerocopy::IntoBytes;
 
@@ -34,9 +34,9 @@ const VALID: u64 = 3600;
 struct Arguments {
     /// An empty directory to mount on.
     mountpoint: PathBuf,
-    /// Print the conversation on stderr; STYLE is raw or stable (requests numbered from 1).
+    /// Print the conversation on stderr; STYLE is raw, stable (requests numbered from 1) or bytes.
     #[arg(long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "raw")]
-    trace: Option<Numbering>,
+    trace: Option<TraceStyle>,
 }
 
 fn main() -> anyhow::Result<()> {

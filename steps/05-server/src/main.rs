@@ -7,7 +7,7 @@ use clap::Parser;
 use nix::errno::Errno;
 use nix::libc;
 use step02_wire::abi::*;
-use step02_wire::{Dirents, Numbering};
+use step02_wire::{Dirents, TraceStyle};
 use step03_handshake::Wishes;
 use step05_server::{Data, Files, Filesystem, Session};
 
@@ -21,9 +21,9 @@ const VALID: u64 = 3600; // in seconds: nothing here ever changes
 struct Arguments {
     /// An empty directory to mount on.
     mountpoint: PathBuf,
-    /// Print the conversation on stderr; STYLE is raw or stable (requests numbered from 1).
+    /// Print the conversation on stderr; STYLE is raw, stable (requests numbered from 1) or bytes.
     #[arg(long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "raw")]
-    trace: Option<Numbering>,
+    trace: Option<TraceStyle>,
 }
 
 fn main() -> anyhow::Result<()> {

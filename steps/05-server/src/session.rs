@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use step01_device::{BUFFER_SIZE, Device, Mount, MountError, OpenError, Signals};
-use step02_wire::Numbering;
+use step02_wire::TraceStyle;
 use step03_handshake::{Agreement, HandshakeError, TracedDevice, Wishes, handshake};
 
 use crate::reply::{ReplyPath, WritePath};
@@ -30,7 +30,7 @@ impl Session {
         dir: &Path,
         source: &str,
         options: &[&str],
-        trace: Option<Numbering>,
+        trace: Option<TraceStyle>,
     ) -> Result<Session, ServeError> {
         let signals = Signals::block()?;
         let device = Device::open()?;
@@ -40,7 +40,7 @@ impl Session {
     }
 
     /// Over a mount that was made before, in another way. Its signals are the caller's business.
-    pub fn over(device: Device, mount: Mount, trace: Option<Numbering>) -> Session {
+    pub fn over(device: Device, mount: Mount, trace: Option<TraceStyle>) -> Session {
         Session { device: Arc::new(TracedDevice::new(device, trace)), mount }
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use step02_wire::Numbering;
+use step02_wire::TraceStyle;
 use step02_wire::abi::InitFlags;
 use step03_handshake::Wishes;
 use step05_server::{Files, Session};
@@ -20,9 +20,9 @@ struct Arguments {
     /// Let other users in, too: each may do what owners and modes allow.
     #[arg(long)]
     allow_other: bool,
-    /// Print the conversation on stderr; STYLE is raw or stable (requests numbered from 1).
+    /// Print the conversation on stderr; STYLE is raw, stable (requests numbered from 1) or bytes.
     #[arg(long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "raw")]
-    trace: Option<Numbering>,
+    trace: Option<TraceStyle>,
 }
 
 fn main() -> anyhow::Result<()> {

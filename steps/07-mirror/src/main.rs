@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use step02_wire::Numbering;
+use step02_wire::TraceStyle;
 use step03_handshake::Wishes;
 use step05_server::{Files, Session};
 use step07_mirror::{Mirror, mount_options, raise_descriptor_limit};
@@ -25,9 +25,9 @@ struct Arguments {
     /// How long the kernel may trust what it was told, before it asks again.
     #[arg(long, value_name = "SECONDS", default_value_t = 1)]
     valid: u32,
-    /// Print the conversation on stderr; STYLE is raw or stable (requests numbered from 1).
+    /// Print the conversation on stderr; STYLE is raw, stable (requests numbered from 1) or bytes.
     #[arg(long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "raw")]
-    trace: Option<Numbering>,
+    trace: Option<TraceStyle>,
 }
 
 fn main() -> anyhow::Result<()> {

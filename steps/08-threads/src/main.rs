@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Parser;
-use step02_wire::Numbering;
+use step02_wire::TraceStyle;
 use step02_wire::abi::InitFlags;
 use step03_handshake::Wishes;
 use step05_server::{ReadPath, ReplyPath, Session, WritePath};
@@ -27,9 +27,9 @@ struct Arguments {
     /// How many background requests the kernel may have under way; 0 leaves it to the kernel.
     #[arg(long, value_name = "N", default_value_t = 64)]
     background: u16,
-    /// Print the conversation on stderr; STYLE is raw or stable (requests numbered from 1).
+    /// Print the conversation on stderr; STYLE is raw, stable (requests numbered from 1) or bytes.
     #[arg(long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "raw")]
-    trace: Option<Numbering>,
+    trace: Option<TraceStyle>,
 }
 
 fn main() -> anyhow::Result<()> {

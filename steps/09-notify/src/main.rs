@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use step02_wire::Numbering;
+use step02_wire::TraceStyle;
 use step03_handshake::Wishes;
 use step05_server::{Files, Session};
 use step09_notify::{News, Notifier, Queue};
@@ -22,9 +22,9 @@ struct Arguments {
     /// Change, but do not tell the kernel: to see what clients see then.
     #[arg(long)]
     silent: bool,
-    /// Print the conversation on stderr; STYLE is raw or stable (requests numbered from 1).
+    /// Print the conversation on stderr; STYLE is raw, stable (requests numbered from 1) or bytes.
     #[arg(long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "raw")]
-    trace: Option<Numbering>,
+    trace: Option<TraceStyle>,
 }
 
 fn main() -> anyhow::Result<()> {

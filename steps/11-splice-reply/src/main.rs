@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Parser;
-use step02_wire::Numbering;
+use step02_wire::TraceStyle;
 use step03_handshake::Wishes;
 use step05_server::{Files, ReadPath, ReplyPath, Session};
 use step11_splice_reply::{Options, SplicePath, Strategy};
@@ -27,9 +27,9 @@ struct Arguments {
     /// Answers from files with fewer bytes than this are copied.
     #[arg(long, value_name = "BYTES", default_value_t = Options::THRESHOLD)]
     threshold: usize,
-    /// Print the conversation on stderr; STYLE is raw or stable (requests numbered from 1).
+    /// Print the conversation on stderr; STYLE is raw, stable (requests numbered from 1) or bytes.
     #[arg(long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "raw")]
-    trace: Option<Numbering>,
+    trace: Option<TraceStyle>,
 }
 
 fn main() -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use step02_wire::Numbering;
+use step02_wire::TraceStyle;
 use step03_handshake::Wishes;
 use step05_server::{Files, ReadPath, ReplyPath, RequestPath, Session};
 use step07_mirror::{Mirror, mount_options, raise_descriptor_limit};
@@ -37,9 +37,9 @@ struct Arguments {
     /// Let the kernel move pages out of the source's cache: read chapter 12 before.
     #[arg(long = "move")]
     move_pages: bool,
-    /// Print the conversation on stderr; STYLE is raw or stable (requests numbered from 1).
+    /// Print the conversation on stderr; STYLE is raw, stable (requests numbered from 1) or bytes.
     #[arg(long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "raw")]
-    trace: Option<Numbering>,
+    trace: Option<TraceStyle>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]

@@ -98,7 +98,7 @@ pub use nix::libc;
 pub use nix::mount::MsFlags;
 pub use step01_device::{Device, MountError};
 pub use step02_wire::abi;
-pub use step02_wire::{Dirents, Numbering, Opcode, Operation};
+pub use step02_wire::{Dirents, Opcode, Operation, TraceStyle};
 pub use step03_handshake::{Agreement, Wishes};
 pub use step05_server::{
     Answer, Data, Files, Filesystem, Handler, Owed, Payload, Request, ServeError,

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use step01_device::{Device, Mount};
-use step02_wire::Numbering;
+use step02_wire::TraceStyle;
 use step02_wire::abi::InitFlags;
 use step03_handshake::{Agreement, Wishes};
 use step05_server::{Handler, ReadPath, ReplyPath, RequestPath, Session};
@@ -42,7 +42,7 @@ pub struct ServeOptions {
     /// `max_background`, `congestion_threshold`.
     pub wishes: Wishes,
     /// Prints the conversation on stderr.
-    pub trace: Option<Numbering>,
+    pub trace: Option<TraceStyle>,
 }
 
 /// Whether to splice.

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use fuse714::{MountBy, MountOptions, Numbering, ServeOptions, Strategy, parse_size};
+use fuse714::{MountBy, MountOptions, ServeOptions, Strategy, TraceStyle, parse_size};
 
 /// A FUSE server for protocol 7.14, by hand.
 #[derive(Parser)]
@@ -82,10 +82,10 @@ pub struct Common {
     /// How many background requests the kernel may have under way; 0 leaves it to the kernel.
     #[arg(long, value_name = "N", default_value_t = 0)]
     background: u16,
-    /// Print the conversation on stderr, and stay in the foreground; STYLE is raw or stable (requests
-    /// numbered from 1).
+    /// Print the conversation on stderr, and stay in the foreground; STYLE is raw, stable
+    /// (requests numbered from 1) or bytes.
     #[arg(long, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "raw")]
-    trace: Option<Numbering>,
+    trace: Option<TraceStyle>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
