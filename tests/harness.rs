@@ -1,5 +1,7 @@
 //! Servers under test: started on a mount point, watched, stopped. Nothing here looks into a server:
-//! any program that is called as `SERVER MOUNTPOINT` will do.
+//! any program that is called as `SERVER MOUNTPOINT` will do. [`conversation`] reads what was said.
+
+pub mod conversation;
 
 use std::env;
 use std::fs::File;

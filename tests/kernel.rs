@@ -7,6 +7,7 @@ mod book;
 mod coverage;
 mod described;
 mod followed;
+mod in_bytes;
 mod in_process;
 mod loopback;
 mod mounted;

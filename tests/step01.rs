@@ -4,18 +4,21 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use kernel_tests::{is_mounted, programs};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
-use step01_device::{Device, Mount};
+use nix::unistd::Pid;
+use step01_device::{BUFFER_SIZE, Device, Mount};
+use step02_wire::{Trace, TraceStyle};
 
+use crate::in_bytes::Log;
 use crate::recorded::{
     assert_recorded, books_dir, in_a_process_namespace, stat_in_a_thread, waits,
 };
-use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout};
+use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout, until_it_waits};
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
@@ -63,6 +66,26 @@ fn a_mount_that_was_never_answered_goes_with_its_owner() {
     drop(device);
     drop(mount);
     assert!(!is_mounted(&dir).unwrap());
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_conversation_that_nobody_joins() {
+    let (dir, log) = (books_dir(), Log::new());
+    let device = Device::open().unwrap();
+    let mount = Mount::new(&device, &dir, "nobody", &[]).unwrap();
+    log.say("# mount /tmp/m");
+    let mut buffer = vec![0; BUFFER_SIZE];
+    let init = device.read_message(&mut buffer).unwrap();
+    log.say(&Trace::new(TraceStyle::Bytes).request(init));
+    log.say("$ ls /tmp/m");
+    let mut client = program("visit");
+    let client = client.arg("ls").arg(&dir).stderr(Stdio::piped()).spawn().unwrap();
+    until_it_waits(Pid::from_raw(client.id() as i32));
+    log.say("# umount /tmp/m");
+    drop(mount);
+    stderr(&client.wait_with_output().unwrap()).lines().for_each(|line| log.say(line));
+    log.assert_recorded("step01__hang", 1);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use step02_wire::abi::{Attr, AttrOut, EntryOut, InitFlags, InitOut, OpenOut, Ope
 use step02_wire::{Operation, decode, encode};
 use step03_handshake::{Outcome, Wishes, negotiate};
 
+use crate::in_bytes::InBytes;
 use crate::recorded::{assert_recorded, books_dir};
 use crate::visitor::{fresh_dir, program};
 
@@ -38,6 +39,14 @@ fn agrees_and_shows_the_next_question() {
     );
     assert!(!is_mounted(&dir).unwrap());
     assert_recorded("step03__output", &shown);
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_conversation_in_bytes() {
+    let server = InBytes::start("step03-handshake", &[]);
+    server.visit_from_outside(&["ls", "mnt"], "-EIO");
+    server.end("step03__handshake", true);
 }
 
 #[test]

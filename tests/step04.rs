@@ -16,6 +16,7 @@ use step01_device::{BUFFER_SIZE, Device, Mount};
 use step02_wire::{Trace, TraceStyle};
 use step03_handshake::{TracedDevice, Wishes, handshake};
 
+use crate::in_bytes::InBytes;
 use crate::recorded::{assert_recorded, books_dir, stat_in_a_thread, trace_of_a_visit, waits};
 use crate::visitor::{fresh_dir, serve, stdout, visit};
 
@@ -45,6 +46,16 @@ fn the_conversation_of_a_visit() {
     insta::assert_snapshot!("agreement", init[1]);
     assert_recorded("step04__init", &init.join("\n"));
     insta::assert_snapshot!("visit", visit.join("\n"));
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_conversation_of_a_visit_in_bytes() {
+    let hello = InBytes::start("step04-hello", &[]);
+    hello.visit_from_outside(&["ls", "mnt"], "RELEASEDIR = ok");
+    hello.visit_from_outside(&["cat", "mnt/hello.txt"], "RELEASE = ok");
+    hello.visit_from_outside(&["cat", "mnt/nothing"], "-ENOENT");
+    hello.end("step04__visit", false);
 }
 
 #[test]

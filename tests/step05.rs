@@ -11,10 +11,12 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::mount::{MntFlags, umount2};
 use nix::sys::stat::stat;
+use step02_wire::TraceStyle;
 use step02_wire::abi::*;
-use step05_server::{Answer, Data, Files, Filesystem, Handler, Owed, Request};
+use step05_server::{Answer, Data, Files, Filesystem, Handler, Owed, Request, Session};
 
-use crate::in_process::serving;
+use crate::in_bytes::Log;
+use crate::in_process::{serving, serving_on};
 use crate::recorded::trace_of_a_visit;
 use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout};
 
@@ -161,5 +163,19 @@ fn a_forgotten_answer_is_an_eio_and_no_hang() {
     serving(&Forgetful, |dir| {
         assert_eq!(stat(&dir.join("any")).unwrap_err(), Errno::EIO);
         assert!(stat(dir).is_ok());
+    });
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_conversation_of_forgotten_answers_in_bytes() {
+    let (dir, log) = (fresh_dir("mnt"), Log::new());
+    log.take_stderr();
+    let session = Session::mount(&dir, "forgetful", &[], Some(TraceStyle::Bytes)).unwrap();
+    serving_on(session, &Forgetful, |dir| {
+        let beside = dir.parent().unwrap();
+        log.visit(beside, &["ls", "mnt"], "OPENDIR = -EIO");
+        log.visit(beside, &["cat", "mnt/any"], "LOOKUP = -EIO");
+        log.assert_recorded("step05__forgotten", 0);
     });
 }

@@ -18,6 +18,7 @@ use nix::unistd::{Gid, Uid, chown, mkfifo};
 use step05_server::Files;
 use step06_memfs::Memfs;
 
+use crate::in_bytes::InBytes;
 use crate::in_process::serving;
 use crate::recorded::{Traced, assert_recorded};
 use crate::visitor::{
@@ -258,4 +259,25 @@ fn the_life_of_a_node() {
     ];
     assert_recorded("step06__life", &told.concat());
     memfs.end();
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_conversation_of_a_move_in_bytes() {
+    let memfs = InBytes::start("step06-memfs", &[]);
+    memfs.visit(&["write", "old", "This was old."], "RELEASE = ok");
+    memfs.visit(&["write", "new", "This was new."], "RELEASE = ok");
+    memfs.visit(&["mv", "old", "new"], "FORGET");
+    memfs.end("step06__mv", false);
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_life_of_a_node_in_bytes() {
+    let memfs = InBytes::start("step06-memfs", &[]);
+    memfs.visit(&["write", "note", "Remember me."], "RELEASE = ok");
+    memfs.visit(&["ln", "note", "copy"], "LINK = {");
+    memfs.visit(&["rm", "note"], "UNLINK = ok");
+    memfs.visit(&["hold", "copy"], "FORGET");
+    memfs.end("step06__life", false);
 }

@@ -22,6 +22,7 @@ use step05_server::Files;
 use step07_mirror::{Counters, Mirror};
 
 use crate::described::describe;
+use crate::in_bytes::InBytes;
 use crate::in_process::serving;
 use crate::mounted::Mounted;
 use crate::recorded::{Traced, assert_recorded};
@@ -344,4 +345,19 @@ fn the_life_of_a_node_whose_name_changes_behind_our_back() {
     ];
     assert_recorded("step07__life", &told.concat());
     mirror.end();
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_life_of_a_node_in_bytes() {
+    let source = Mounted::tmpfs("source");
+    let mirror = InBytes::start("step07-mirror", &["--valid=3600", source.0.to_str().unwrap()]);
+    mirror.visit(&["write", "note", "Still me."], "RELEASE = ok");
+    mirror.log.say("# mv note moved, in the source");
+    fs::rename(source.0.join("note"), source.0.join("moved")).unwrap();
+    mirror.visit(&["cat", "note"], "RELEASE = ok");
+    mirror.visit(&["cat", "moved"], "RELEASE = ok");
+    mirror.log.say("# echo 2 > /proc/sys/vm/drop_caches");
+    mirror.log.when("FORGET", drop_caches);
+    mirror.end("step07__life", false);
 }

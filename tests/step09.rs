@@ -26,6 +26,7 @@ use step02_wire::abi::{Attr, AttrOut, EntryOut, GetattrIn, InHeader, IoctlIn, Io
 use step05_server::{Files, Filesystem};
 use step09_notify::{COUNT, EVERY, NOW};
 
+use crate::in_bytes::InBytes;
 use crate::in_process::serving;
 use crate::recorded::{Traced, assert_recorded};
 use crate::visitor::{errno, fresh_dir, program, until};
@@ -356,4 +357,12 @@ fn the_conversation_of_a_client_that_waits() {
     let news = Traced::start("step09-notify", &["--every=2".as_ref()]);
     assert_recorded("step09__watch", &news.visit(&["watch", "news"], "RELEASE = ok"));
     news.end();
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_conversation_of_a_client_that_waits_in_bytes() {
+    let news = InBytes::start("step09-notify", &["--every=2"]);
+    news.visit(&["watch", "news"], "RELEASE = ok");
+    news.end("step09__watch", false);
 }

@@ -16,6 +16,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use crate::followed::calls_for;
+use crate::in_bytes::InBytes;
 use crate::loopback::Loop;
 use crate::mounted::Mounted;
 use crate::recorded::{Traced, assert_recorded};
@@ -209,6 +210,17 @@ fn the_conversation_of_a_spliced_file() {
     let shown = Traced::start("step11-splice-reply", &[file.as_ref()]);
     assert_recorded("step11__read", &shown.visit(&["count", "file"], "RELEASE = ok"));
     shown.end();
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_conversation_of_a_spliced_file_in_bytes() {
+    let place = Mounted::tmpfs("place");
+    let file = place.0.join("file");
+    fs::write(&file, content(300_000)).unwrap();
+    let shown = InBytes::start("step11-splice-reply", &[file.to_str().unwrap()]);
+    shown.visit(&["count", "file"], "RELEASE = ok");
+    shown.end("step11__read", false);
 }
 
 #[test]

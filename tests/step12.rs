@@ -9,6 +9,7 @@ use std::process::Stdio;
 use kernel_tests::Server;
 
 use crate::followed::{calls_for, names};
+use crate::in_bytes::InBytes;
 use crate::mounted::{Ext4, Mounted};
 use crate::pages;
 use crate::recorded::assert_recorded;
@@ -94,6 +95,17 @@ fn a_file_opened_for_appending_is_appended_to() {
         assert!(server.interrupt().unwrap().success());
         fs::remove_dir(&dir).unwrap();
     }
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_conversation_of_a_spliced_write_in_bytes() {
+    let source = Mounted::tmpfs("source");
+    let mirror = InBytes::start(STEP, &["--valid=3600", source.0.to_str().unwrap()]);
+    mirror.visit(&["write", "note", "Through a pipe."], "RELEASE = ok");
+    mirror.visit(&["cat", "note"], "RELEASE = ok");
+    assert_eq!(fs::read(source.0.join("note")).unwrap(), b"Through a pipe.\n");
+    mirror.end("step12__write", false);
 }
 
 const PAGES: usize = 2048;

@@ -15,6 +15,8 @@ use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::in_bytes::InBytes;
+use crate::mounted::Mounted;
 use crate::recorded::assert_recorded;
 use crate::visitor::{errno, fresh_dir, output, program, stderr, stdout, until};
 
@@ -75,6 +77,18 @@ fn in_the_foreground_it_says_what_it_does() {
     assert!(lines[1].starts_with("Unmounted. Let go: nodes "), "{said}");
     assert!(lines[2].starts_with("Answers: spliced "), "{said}");
     assert!(lines[2].contains("(patch "), "{said}");
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_conversation_of_a_session_in_bytes() {
+    let source = Mounted::tmpfs("source");
+    let path = source.0.to_str().unwrap();
+    let mirror = InBytes::start("fuse714", &["mirror", "--workers=1", "--valid=3600", path]);
+    mirror.visit_from_outside(&["write", "mnt/file", "mine"], "RELEASE = ok");
+    mirror.visit_from_outside(&["cat", "mnt/file"], "RELEASE = ok");
+    mirror.visit_from_outside(&["ls", "mnt"], "RELEASEDIR = ok");
+    mirror.end("step13__session", false);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kernel_tests::{Server, programs};
+use nix::unistd::Pid;
 
 /// A fresh, empty directory in the test's own directory. Absolute, without symbolic links.
 pub fn fresh_dir(name: &str) -> PathBuf {
@@ -72,4 +73,12 @@ pub fn until(what: &str, holds: impl Fn() -> bool) {
         assert!(Instant::now() < deadline, "never came: {what}");
         thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Waits until a thread of this process, or the only one of another, sleeps in a request to a server.
+pub fn until_it_waits(process: Pid) {
+    until("it waits for its server", || {
+        let stack = fs::read_to_string(format!("/proc/{process}/stack")).unwrap_or_default();
+        stack.contains("request_wait_answer") || stack.contains("fuse_get_req")
+    });
 }

@@ -13,6 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::started;
+use crate::in_bytes::InBytes;
 use crate::mounted::Mounted;
 use crate::visitor::{program, visit};
 
@@ -324,4 +325,25 @@ fn a_hundred_locks_wait_and_two_workers_are_free() {
     }
     assert!(server.interrupt().unwrap().success());
     fs::remove_dir(&dir).unwrap();
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_conversation_of_a_lock_that_waits_in_bytes() {
+    let naps = InBytes::start("step08-threads", &["--workers=1"]);
+    let beside = naps.dir.parent().unwrap();
+    let (mut a, mut b) = (Locker::start(beside), Locker::start(beside));
+    let ask = |who: &str, locker: &mut Locker, what: &str| {
+        naps.log.say(&format!("$ {who} {what}"));
+        naps.log.say(&format!("{who}: {}", locker.ask(what)));
+    };
+    ask("A", &mut a, "open f mnt/60");
+    ask("B", &mut b, "open f mnt/60");
+    ask("A", &mut a, "posix f try write 0 10");
+    naps.log.say("$ B posix f wait write 5 10");
+    b.begin("posix f wait write 5 10");
+    naps.log.until("SETLKW(");
+    ask("A", &mut a, "posix f try unlock 0 10");
+    naps.log.say(&format!("B: {}", b.answer(LONG)));
+    naps.end("step08__lock", false);
 }

@@ -20,18 +20,11 @@ use step08_threads::Interrupts;
 
 use super::started;
 use super::workers::{OneFile, UNREAD, served};
+use crate::in_bytes::InBytes;
 use crate::in_process::serving;
 use crate::recorded::{Traced, assert_recorded, stat_in_a_thread, waits};
 use crate::signalled::{handle_signals, signal};
-use crate::visitor::{program, until, visit};
-
-/// Waits until a thread of this process, or the only one of another, sleeps in a request to a server.
-fn until_it_waits(process: Pid) {
-    until("it waits for its server", || {
-        let stack = fs::read_to_string(format!("/proc/{process}/stack")).unwrap_or_default();
-        stack.contains("request_wait_answer") || stack.contains("fuse_get_req")
-    });
-}
+use crate::visitor::{program, until, until_it_waits, visit};
 
 fn cat(dir: &Path) -> Command {
     let mut command = program("visit");
@@ -259,4 +252,21 @@ fn the_conversation_of_an_interrupted_read() {
     });
     assert_recorded("step08__interrupt", &told);
     traced.end();
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn the_conversation_of_an_interrupted_read_in_bytes() {
+    let naps = InBytes::start("step08-threads", &["--workers=1"]);
+    naps.log.when("RELEASE = ok", || {
+        naps.log.say("$ cat 60");
+        let mut client = program("visit");
+        client.arg("cat").arg(naps.dir.join("60")).stdout(naps.log.file());
+        let mut client = client.spawn().unwrap();
+        naps.log.until("→ #4 READ(");
+        naps.log.say("# kill -INT, the client");
+        kill(Pid::from_raw(client.id() as i32), Signal::SIGINT).unwrap();
+        client.wait().unwrap();
+    });
+    naps.end("step08__interrupt", false);
 }
