@@ -7,14 +7,14 @@ use crate::book::fault::{Fault, Problem, nearest};
 use crate::book::fence::{Piece, pieces};
 use crate::book::kernel::Functions;
 use crate::book::lifetime::lifetime;
-use crate::book::message;
 use crate::book::output::{self, Output};
+use crate::book::{message, messages, structs};
 
 /// Makes a block of a directive's argument: markdown, or HTML without an empty line.
 type Block = fn(&Sources, &str) -> Result<String, Problem>;
 
 /// The directives that stand alone on a line and become blocks.
-const BLOCKS: [(&str, Block); 4] = [
+const BLOCKS: [(&str, Block); 6] = [
     ("code", |sources, argument| {
         code::excerpt(sources.root, argument)
             .map(|Excerpt { lines, language, caption }| fenced(language, &lines, &caption))
@@ -25,6 +25,8 @@ const BLOCKS: [(&str, Block); 4] = [
     }),
     ("lifetime", |sources, argument| lifetime(sources.root, argument)),
     ("message", |sources, argument| message::message(sources.root, argument)),
+    ("messages", |sources, argument| messages::messages(sources.root, argument)),
+    ("structs", |sources, argument| structs::structs(sources.root, argument)),
 ];
 
 /// The one directive that stands inside a line.

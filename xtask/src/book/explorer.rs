@@ -13,7 +13,8 @@ use step02_wire::fields::Table;
 
 use crate::book::html::escaped;
 use cut::Cut;
-use section::{Section, sections};
+pub use section::Section;
+use section::sections;
 
 /// A message and what the decoder says of it.
 pub struct Message<'a> {

@@ -13,11 +13,13 @@ mod kernel;
 mod lifetime;
 mod links;
 mod message;
+mod messages;
 mod output;
 pub mod preprocess;
 mod recording;
 pub mod replay;
 mod shell;
+mod structs;
 
 use std::path::{Path, PathBuf};
 

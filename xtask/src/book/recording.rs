@@ -56,7 +56,6 @@ pub fn named(root: &Path, name: &str) -> Result<Recording, Problem> {
 }
 
 /// All of them, in order of name.
-#[cfg(test)]
 pub fn all(root: &Path) -> Result<Vec<Recording>, Problem> {
     let entries =
         fs::read_dir(root.join(DIRECTORY)).and_then(Iterator::collect::<Result<Vec<_>, _>>);

@@ -30,6 +30,15 @@ impl Section {
         }
     }
 
+    /// Where a struct belongs.
+    pub fn of_struct(name: &str) -> Section {
+        match name {
+            "fuse_in_header" | "fuse_out_header" => Section::Header,
+            "fuse_dirent" => Section::Payload,
+            _ => Section::Arguments,
+        }
+    }
+
     /// The class that gives it its colour and its line.
     pub fn class(self) -> &'static str {
         match self {
@@ -46,17 +55,16 @@ pub fn sections(rows: &[Row]) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::with_capacity(rows.len());
     for row in rows {
         sections.push(match row.part {
-            "fuse_in_header" | "fuse_out_header" => Section::Header,
             // Of an opcode that 7.14 does not know we know no more than its number.
             "more" | "body" => Section::Newer,
-            "data" | "value" | "names" | "text" | "fuse_dirent" => Section::Payload,
+            "data" | "value" | "names" | "text" => Section::Payload,
             // The path that READLINK answers is what was read; SYMLINK's is an argument.
             "target" if sections.last() == Some(&Section::Header) && answers(rows) => {
                 Section::Payload
             }
             // The name of an entry of a directory, and the zeros behind it, belong to the entry.
             "name" | "zeros" if sections.last() == Some(&Section::Payload) => Section::Payload,
-            _ => Section::Arguments,
+            part => Section::of_struct(part),
         });
     }
     sections
