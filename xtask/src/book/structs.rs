@@ -13,35 +13,45 @@ use crate::book::fault::Problem;
 use crate::book::html::escaped;
 
 /// Where the structs stand, with what is said of them.
-const SOURCES: [&str; 3] = [
-    "steps/02-wire/src/abi/session.rs",
-    "steps/02-wire/src/abi/node.rs",
-    "steps/02-wire/src/abi/file.rs",
+const SOURCES: [(&str, &str); 3] = [
+    ("The session", "steps/02-wire/src/abi/session.rs"),
+    ("Nodes", "steps/02-wire/src/abi/node.rs"),
+    ("Open files", "steps/02-wire/src/abi/file.rs"),
 ];
 /// Bytes in a row of a ruler.
 const ROW: usize = 8;
 
-/// Every struct in the order of the sources: what it is for, who uses it, and its ruler.
+/// Every struct, as markdown: links, then what each is for, who uses it, and its ruler.
 pub fn structs(root: &Path, argument: &str) -> Result<String, Problem> {
     if !argument.is_empty() {
         return Err(Problem::new("it takes no argument", "Write {{#structs}}"));
     }
-    let mut sources = String::new();
-    for file in SOURCES {
-        sources += &fs::read_to_string(root.join(file)).map_err(|error| {
+    let (mut links, mut page) = (String::new(), String::new());
+    let mut found = 0;
+    for (title, file) in SOURCES {
+        let source = fs::read_to_string(root.join(file)).map_err(|error| {
             Problem::new(format!("cannot read {file}: {error}"), "Name it in structs.rs.")
         })?;
+        let here: Vec<_> = abi::ALL
+            .iter()
+            .filter_map(|layout| Some((layout, said_of(&source, layout.name)?)))
+            .collect();
+        let to = here.iter().map(|(Layout { name, .. }, _)| format!("[{name}](#{name})"));
+        let _ = writeln!(links, "- **{title}:** {}", to.collect::<Vec<_>>().join(", "));
+        let _ = write!(page, "\n## {title}\n");
+        for (layout, said) in &here {
+            let (name, users) = (layout.name, users::sentences(layout.name));
+            let _ = write!(page, "\n### {name}\n\n{said} {users}\n\n{}", ruler(layout));
+        }
+        found += here.len();
     }
-    let mut page = String::new();
-    for layout in abi::ALL {
-        let said = said_of(&sources, layout.name).ok_or_else(|| {
-            let what = format!("nothing is said of {} in {}", layout.name, SOURCES.join(", "));
-            Problem::new(what, "Give the struct a doc comment.")
-        })?;
-        let users = users::sentences(layout.name);
-        let _ = write!(page, "\n## {}\n\n{said}\n\n{users}\n\n{}", layout.name, ruler(layout));
+    match abi::ALL.len() - found {
+        0 => Ok(links + &page),
+        missing => Err(Problem::new(
+            format!("of {missing} struct(s) nothing is said in the sources"),
+            "Give each a doc comment, and name each file in structs.rs.",
+        )),
     }
-    Ok(page)
 }
 
 /// The doc comment of a struct, in one line.
@@ -98,7 +108,7 @@ fn ruler(layout: &Layout) -> String {
         let _ = writeln!(
             html,
             "<li style=\"grid-area: auto / auto / span {rows} / span {columns}\"><b>{name}</b> \
-             <span>{type_name}</span> <span>at {offset}</span></li>"
+             <span>{type_name}</span> <span class=\"at\">at {offset}</span></li>"
         );
     }
     let _ = writeln!(html, "</ol>\n<p class=\"ruler-size\">{} bytes</p>", layout.size);
@@ -129,7 +139,7 @@ mod tests {
             let sizes: Vec<_> =
                 rows.iter().zip(columns).map(|(rows, columns)| rows * columns).collect();
             let mut at = 0;
-            for (offset, size) in numbers(&html, "<span>at ").into_iter().zip(&sizes) {
+            for (offset, size) in numbers(&html, ">at ").into_iter().zip(&sizes) {
                 assert_eq!(offset, at, "{}: a gap or an overlap", layout.name);
                 // What the browser would move to the next row.
                 assert!(at % ROW + size <= ROW || at % ROW == 0, "{}: byte {at}", layout.name);
@@ -145,12 +155,16 @@ mod tests {
         let page = page();
         assert_eq!(page.matches("<ol class=\"ruler").count(), abi::ALL.len());
         for expected in [
-            "## fuse_in_header\n\nThe head of every request. 40 bytes, since the start.\n\nIn every request.\n",
-            "## fuse_read_in\n\nREAD and READDIR. 40 bytes, last changed by 7.9.\n\nIn the request READ, READDIR.\n",
-            "## fuse_bmap_out\n\nAnswer to BMAP. 8 bytes, since 7.8.\n\nIn the reply to BMAP.\n",
+            "### fuse_in_header\n\nThe head of every request. 40 bytes, since the start. In every request.\n",
+            "### fuse_bmap_out\n\nAnswer to BMAP. 8 bytes, since 7.8. In the reply to [BMAP](messages.md#bmap).\n",
+            "### fuse_attr\n\nThe attributes of a node, as in `struct stat`. 88 bytes, last changed by 7.9. \
+             In the struct [fuse_entry_out](#fuse_entry_out), [fuse_attr_out](#fuse_attr_out).\n",
+            "**Open files:** [fuse_open_in](#fuse_open_in), ",
         ] {
             assert!(page.contains(expected), "{expected}\n{page}");
         }
-        assert!(page.contains("<b>lk.<wbr>start</b> <span>u64</span> <span>at 16</span>"));
+        assert!(
+            page.contains("<b>lk.<wbr>start</b> <span>u64</span> <span class=\"at\">at 16</span>")
+        );
     }
 }

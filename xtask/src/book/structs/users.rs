@@ -8,7 +8,7 @@ use step02_wire::{Opcode, Question};
 /// Zeros behind the header: more than any struct takes.
 const ROOM: usize = 512;
 
-/// In which messages the struct is, in words.
+/// In which messages the struct is, in words, with links.
 pub fn sentences(name: &str) -> String {
     let holds = |table: Table| table.rows.iter().any(|row| row.part == name);
     let asked: Vec<_> = Opcode::ALL.iter().filter(|opcode| holds(request(**opcode))).collect();
@@ -17,23 +17,37 @@ pub fn sentences(name: &str) -> String {
         answered.clone().filter(|opcode| replies(**opcode).into_iter().any(holds)).collect();
     let notified: Vec<_> =
         NotifyCode::ALL.iter().filter(|code| holds(notification(**code))).collect();
-    let structs: Vec<_> = abi::ALL.iter().filter(|layout| has(layout, name)).collect();
+    let structs: Vec<_> = abi::ALL
+        .iter()
+        .filter(|layout| has(layout, name))
+        .map(|Layout { name, .. }| format!("[{name}](#{name})"))
+        .collect();
     let sentences = [
-        all_or_each("every request", "the request", asked, Opcode::ALL.len()),
-        all_or_each("every reply", "the reply to", replies, answered.count()),
-        all_or_each("every notification", "the notification", notified, NotifyCode::ALL.len()),
-        all_or_each("", "the struct", structs.iter().map(|layout| layout.name).collect(), 0),
+        each_or_all("the request", messages(asked), "every request", Opcode::ALL.len()),
+        each_or_all("the reply to", messages(replies), "every reply", answered.count()),
+        each_or_all(
+            "the notification",
+            messages(notified),
+            "every notification",
+            NotifyCode::ALL.len(),
+        ),
+        each_or_all("the struct", structs, "every struct", abi::ALL.len()),
     ];
     sentences.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// `In every request.`, or `In the request READ, READDIR.`, or nothing.
-fn all_or_each<T: ToString>(all: &str, each: &str, users: Vec<T>, count: usize) -> Option<String> {
-    let names: Vec<_> = users.iter().map(T::to_string).collect();
-    match names.len() {
+/// The names of opcodes or notifications, each a link to its messages.
+fn messages<T: ToString>(them: Vec<T>) -> Vec<String> {
+    let names = them.iter().map(T::to_string);
+    names.map(|name| format!("[{name}](messages.md#{})", name.to_lowercase())).collect()
+}
+
+/// `In the request READ, READDIR.`, or `In every request.` when there are no more than those, or nothing.
+fn each_or_all(each: &str, users: Vec<String>, all: &str, count: usize) -> Option<String> {
+    match users.len() {
         0 => None,
         n if n == count => Some(format!("In {all}.")),
-        _ => Some(format!("In {each} {}.", names.join(", "))),
+        _ => Some(format!("In {each} {}.", users.join(", "))),
     }
 }
 
@@ -88,8 +102,16 @@ mod tests {
             ("fuse_notify_inval_entry_out", "In the notification NOTIFY_INVAL_ENTRY."),
             ("fuse_attr", "In the struct fuse_entry_out, fuse_attr_out."),
         ] {
-            assert_eq!(sentences(name), expected, "{name}");
+            let names = sentences(name).replace('[', "");
+            let names: String = names.split("](").map(without_target).collect();
+            assert_eq!(names, expected, "{name}");
         }
+    }
+
+    /// What follows the target of a link. The first piece of a sentence is before all links.
+    fn without_target(piece: &str) -> &str {
+        let target = piece.starts_with("messages.md#") || piece.starts_with('#');
+        piece.split_once(')').filter(|_| target).map_or(piece, |(_, rest)| rest)
     }
 
     #[test]
