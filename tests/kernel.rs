@@ -27,5 +27,6 @@ mod step10;
 mod step11;
 mod step12;
 mod step13;
+mod symptoms;
 mod visitor;
 mod xattrs;

@@ -122,7 +122,7 @@ pub fn stat_in_a_thread(dir: PathBuf) -> (JoinHandle<nix::Result<FileStat>>, Pid
     (client, receiver.recv().unwrap())
 }
 
-/// What a thread of this process waits for in the kernel, innermost function first, once it waits
+/// What a thread (or a process) waits for in the kernel, innermost function first, once it waits
 /// for a FUSE server: `request_wait_answer ← …`.
 pub fn waits(thread: Pid) -> String {
     waits_in(thread, &["fuse"])
@@ -132,8 +132,7 @@ pub fn waits(thread: Pid) -> String {
 pub fn waits_in(thread: Pid, parts: &[&str]) -> String {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
-        let read =
-            |file: &str| fs::read_to_string(format!("/proc/self/task/{thread}/{file}")).unwrap();
+        let read = |file: &str| fs::read_to_string(format!("/proc/{thread}/{file}")).unwrap();
         let (status, stack) = (read("status"), read("stack"));
         let functions =
             stack.lines().filter_map(|line| line.split(' ').nth(1)?.split(['+', '.']).next());

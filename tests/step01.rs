@@ -105,8 +105,15 @@ fn a_read_with_too_little_room_gets_einval_for_ever() {
     assert_recorded("step01__room", &told);
 }
 
+/// A /dev/fuse that everybody may open, for this thread: so it is on most machines, and not on all.
+pub fn everybodys_device() {
+    own_dev();
+    mknod("/dev/fuse", SFlag::S_IFCHR, Mode::empty(), makedev(10, 229)).unwrap();
+    fs::set_permissions("/dev/fuse", Permissions::from_mode(0o666)).unwrap();
+}
+
 /// A /dev of this thread's own, with nothing of the real one in it. The rest of the system keeps its own.
-fn own_dev() {
+pub fn own_dev() {
     unshare(CloneFlags::CLONE_NEWNS).unwrap();
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
@@ -166,11 +173,7 @@ fn whoever_is_not_root_is_told() {
     let step01 = place.join("step01-device");
     fs::copy(programs().join("step01-device"), &step01).unwrap();
 
-    // Everybody may open the device, which is so on most machines and not on all: it is mount(2) that
-    // they must not.
-    own_dev();
-    mknod("/dev/fuse", SFlag::S_IFCHR, Mode::empty(), makedev(10, 229)).unwrap();
-    fs::set_permissions("/dev/fuse", Permissions::from_mode(0o666)).unwrap();
+    everybodys_device();
     let error = fails(Command::new(step01).arg(place).uid(1000).gid(1000));
     fs::remove_dir_all(place).unwrap();
     assert!(error.contains("mount(2) is for root"), "{error}");

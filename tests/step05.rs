@@ -140,7 +140,7 @@ fn data_may_come_from_a_descriptor() {
 }
 
 /// Answers what it must, and drops what it is owed for each name.
-struct Forgetful;
+pub struct Forgetful;
 
 // ANCHOR: forgetful
 impl Handler for Forgetful {

@@ -52,7 +52,8 @@ fn count(file: &File) -> u64 {
     count
 }
 
-fn change(file: &File) {
+/// Makes the news change, now.
+pub fn change(file: &File) {
     ioctl(file, NOW, &mut ()).unwrap();
 }
 

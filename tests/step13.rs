@@ -1,7 +1,7 @@
 //! Step 13: the reference, as a program that one would leave running.
 
 mod examples;
-mod unprivileged;
+pub mod unprivileged;
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -237,7 +237,7 @@ fn it_tells_what_works_here() {
 }
 
 /// A program of the reference's, for everybody to run.
-fn everybodys(name: &str) -> PathBuf {
+pub fn everybodys(name: &str) -> PathBuf {
     let dir = std::env::temp_dir();
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
     let copy = dir.canonicalize().unwrap().join(name);

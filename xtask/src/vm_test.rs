@@ -18,9 +18,18 @@ use crate::vm::report::{End, Report};
 use crate::vm::{Options, Parts};
 use crate::{Outcome, host, self_test, snapshots, steps, vm};
 
-/// The steps whose tests run a program that is not the kit's own: which, and the package that has it.
-const FOREIGN: [(&str, &str, &str); 2] =
-    [("step12::", "mke2fs", "e2fsprogs"), ("step13::", "fusermount3", "fuse3")];
+/// The tests that run a program that is not the kit's own: which, and the package that has it.
+const FOREIGN: [(&str, &str, &str); 8] = [
+    ("step12::", "mke2fs", "e2fsprogs"),
+    ("step13::", "fusermount3", "fuse3"),
+    // What a learner types, and whose words they read.
+    ("symptoms::", "ls", "coreutils"),
+    ("symptoms::", "cat", "coreutils"),
+    ("symptoms::", "mkdir", "coreutils"),
+    ("symptoms::", "rmdir", "coreutils"),
+    ("symptoms::", "sleep", "coreutils"),
+    ("symptoms::", "umount", "mount"),
+];
 
 /// Boot a real kernel in QEMU and run the steps' tests in it.
 ///
