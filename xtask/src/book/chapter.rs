@@ -2,19 +2,22 @@
 
 use std::path::Path;
 
+use crate::book::about;
 use crate::book::code::{self, Excerpt};
 use crate::book::fault::{Fault, Problem, nearest};
 use crate::book::fence::{Piece, pieces};
 use crate::book::kernel::Functions;
 use crate::book::lifetime::lifetime;
 use crate::book::output::{self, Output};
+use crate::book::staircase::staircase;
+use crate::book::time;
 use crate::book::{message, messages, structs};
 
 /// Makes a block of a directive's argument: markdown, or HTML without an empty line.
 type Block = fn(&Sources, &str) -> Result<String, Problem>;
 
 /// The directives that stand alone on a line and become blocks.
-const BLOCKS: [(&str, Block); 6] = [
+const BLOCKS: [(&str, Block); 9] = [
     ("code", |sources, argument| {
         code::excerpt(sources.root, argument)
             .map(|Excerpt { lines, language, caption }| fenced(language, &lines, &caption))
@@ -27,6 +30,13 @@ const BLOCKS: [(&str, Block); 6] = [
     ("message", |sources, argument| message::message(sources.root, argument)),
     ("messages", |sources, argument| messages::messages(sources.root, argument)),
     ("structs", |sources, argument| structs::structs(sources.root, argument)),
+    ("goals", |sources, argument| {
+        alone(argument).and_then(|()| about::goals(sources.root, sources.page))
+    }),
+    ("time", |sources, argument| {
+        alone(argument).and_then(|()| time::time(sources.root, sources.page))
+    }),
+    ("staircase", |sources, argument| alone(argument).and_then(|()| staircase(sources.root))),
 ];
 
 /// The one directive that stands inside a line.
@@ -38,6 +48,8 @@ pub struct Sources<'a> {
     pub root: &'a Path,
     /// Where the kernel's functions are.
     pub functions: &'a Functions,
+    /// The page, from `book/src`: `01-device.md`.
+    pub page: &'a str,
 }
 
 /// Resolves the directives of a chapter. `file` is for the faults, which are added to `faults`.
@@ -141,6 +153,14 @@ fn resolve_line(
     Ok(resolved)
 }
 
+/// Nothing is to be said to this directive.
+fn alone(argument: &str) -> Result<(), Problem> {
+    match argument {
+        "" => Ok(()),
+        _ => Err(Problem::new("it takes no argument", "Write its name alone.")),
+    }
+}
+
 /// A fenced block with its caption.
 fn fenced(language: &str, lines: &[String], caption: &str) -> String {
     let longest =
@@ -163,7 +183,7 @@ mod tests {
         fs::write(dir.path().join("a.rs"), "// ANCHOR: x\nfn x() {}\n// ANCHOR_END: x\n").unwrap();
         fs::write(dir.path().join("a.snap"), "---\nsource: a.rs\n---\n```\n│ ok\n").unwrap();
         let functions = kernel::tests::fixture();
-        let sources = Sources { root: dir.path(), functions: &functions };
+        let sources = Sources { root: dir.path(), functions: &functions, page: "a.md" };
         let mut faults = Vec::new();
         let page = resolve(&sources, "book/src/a.md", text, &mut faults);
         (page, faults.iter().map(Fault::to_string).collect())
@@ -224,6 +244,7 @@ mod tests {
             ("- {{#output a.snap}}\n", "alone on a line"),
             ("{{#include a.rs}}\n", "no such directive"),
             ("{{#cod a.rs:x}}\n", "Nearest: code"),
+            ("{{#time 5}}\n", "it takes no argument"),
             ("{{#code a.rs:x\n", "does not end"),
             ("a\n\n```rust\nfn f() {}\n```\n", "book/src/a.md:3: Rust code typed by hand"),
             ("a\n\n    typed\n", "neither fenced nor"),

@@ -3,6 +3,7 @@
 //! mdBook is built from its own sources and lock file, below `target/`, once: 75 seconds on two cores.
 //! Its library in a crate of our own would take 60, and leave us the server and the watcher to write.
 
+mod about;
 mod chapter;
 mod code;
 mod explorer;
@@ -19,7 +20,9 @@ pub mod preprocess;
 mod recording;
 pub mod replay;
 mod shell;
+mod staircase;
 mod structs;
+mod time;
 
 use std::path::{Path, PathBuf};
 

@@ -69,11 +69,11 @@ fn preprocess(root: &Path, functions: &Functions, book: &mut Value) -> anyhow::R
         faults.push(problem.at("book/src/SUMMARY.md", 1));
     }
 
-    let sources = Sources { root, functions };
     let mut targets = Targets::new(&root.join("book/src"));
     let mut written = Vec::new();
     for Chapter { path, file, content } in &mut chapters {
         let text = content.as_str().context("a chapter's content is not a string")?.to_owned();
+        let sources = Sources { root, functions, page: &path.to_string_lossy() };
         let page = chapter::resolve(&sources, file, &text, &mut faults);
         targets.add(path, &page);
         **content = Value::String(page);
