@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::book::fault::{Fault, Problem, nearest};
 use crate::book::fence::{Piece, pieces};
+use crate::book::glossary;
 
 /// What can be linked to: each page, by its path from `book/src`, with the ids of its headings.
 #[derive(Debug, Default)]
@@ -87,9 +88,9 @@ fn links(text: &str) -> Vec<(usize, &str)> {
     links
 }
 
-/// What can follow a `#`: the headings' ids as mdBook makes them, and those given in HTML.
+/// What can follow a `#`: the ids of headings and defined terms as mdBook makes them, and those given in HTML.
 fn ids(page: &str) -> BTreeSet<String> {
-    let mut ids = BTreeSet::new();
+    let mut ids: BTreeSet<_> = glossary::entries(page).map(|(_, term)| id_of(term)).collect();
     for piece in pieces(page) {
         let Piece::Line(_, line) = piece else { continue };
         ids.extend(
@@ -111,7 +112,7 @@ fn ids(page: &str) -> BTreeSet<String> {
 }
 
 /// The id of a heading: letters and digits in lower case, `-` for each space.
-fn id_of(heading: &str) -> String {
+pub fn id_of(heading: &str) -> String {
     let mut text = String::new();
     let mut rest = heading.trim_end_matches([' ', '#']);
     // Not the tags in it, and not where its links lead.
@@ -145,11 +146,12 @@ mod tests {
     fn ids_are_those_of_mdbook() {
         let page = "# The device\n## `read` returns EPERM?\n## The device ##\n## 3. A — *b*\n\
             ## Own {#mine}\n## See [x](y.md) and <code>fuse_get</code>\n<a id=\"here\"></a>\n\
-            ```c by-hand\n# no heading\n```\n#nor this\n";
+            ```c by-hand\n# no heading\n```\n#nor this\n\npage cache\n: Of a file.\n";
         let expected = [
             "3-a--b",
             "here",
             "mine",
+            "page-cache",
             "read-returns-eperm",
             "see-x-and-fuse_get",
             "the-device",

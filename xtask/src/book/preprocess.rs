@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::book::chapter::{self, Sources};
 use crate::book::fault::{Fault, Problem};
+use crate::book::glossary::{self, Glossary};
 use crate::book::kernel::Functions;
 use crate::book::links::Targets;
 use crate::{Outcome, steps};
@@ -69,16 +70,24 @@ fn preprocess(root: &Path, functions: &Functions, book: &mut Value) -> anyhow::R
         faults.push(problem.at("book/src/SUMMARY.md", 1));
     }
 
+    let glossary = chapters.iter().find(|chapter| chapter.path == Path::new(glossary::PAGE));
+    let glossary = glossary.and_then(|chapter| chapter.content.as_str()).unwrap_or_default();
+    let mut glossary = Glossary::read(glossary, &mut faults);
     let mut targets = Targets::new(&root.join("book/src"));
     let mut written = Vec::new();
     for Chapter { path, file, content } in &mut chapters {
         let text = content.as_str().context("a chapter's content is not a string")?.to_owned();
         let sources = Sources { root, functions, page: &path.to_string_lossy() };
-        let page = chapter::resolve(&sources, file, &text, &mut faults);
+        let linked = match path == Path::new(glossary::PAGE) {
+            true => glossary.page(&text),
+            false => glossary.linked(&text),
+        };
+        let page = chapter::resolve(&sources, file, &linked, &mut faults);
         targets.add(path, &page);
         **content = Value::String(page);
         written.push(text);
     }
+    faults.extend(glossary.unused());
     for (Chapter { path, file, .. }, text) in chapters.iter().zip(&written) {
         targets.check(path, file, text, &mut faults);
     }
@@ -167,6 +176,21 @@ mod tests {
             faults.iter().any(|fault| fault.starts_with("book/src/b.md:1: c.md:")),
             "{faults:?}"
         );
+    }
+
+    #[test]
+    fn the_glossary_is_linked_to_and_stays_used() {
+        let text = "page\n: 4096 bytes.\n\npipe | pipes\n: A row of slots.\n";
+        let items = json!([
+            chapter("a.md", "A page.\n", json!([])),
+            chapter("glossary.md", text, json!([])),
+        ]);
+        let mut book = json!({ "items": items });
+        let faults = preprocess(Path::new("/"), &fixture(), &mut book).unwrap();
+        assert!(faults.len() == 1 && faults[0].to_string().contains("uses \"pipe\""), "{faults:?}");
+        let content = &book["items"][0]["Chapter"]["content"];
+        assert_eq!(content, "A <a class=\"term\" href=\"glossary.md#page\">page</a>.\n");
+        assert!(book["items"][1]["Chapter"]["content"].as_str().unwrap().contains("\npipe\n: "));
     }
 
     #[test]
