@@ -6,9 +6,13 @@ use crate::book::about;
 use crate::book::code::{self, Excerpt};
 use crate::book::fault::{Fault, Problem, nearest};
 use crate::book::fence::{Piece, pieces};
+use crate::book::flows::flow;
 use crate::book::kernel::Functions;
+use crate::book::ladder::ladder;
 use crate::book::lifetime::lifetime;
 use crate::book::output::{self, Output};
+use crate::book::request::request;
+use crate::book::slots::slots;
 use crate::book::staircase::staircase;
 use crate::book::time;
 use crate::book::{message, messages, structs};
@@ -17,7 +21,7 @@ use crate::book::{message, messages, structs};
 type Block = fn(&Sources, &str) -> Result<String, Problem>;
 
 /// The directives that stand alone on a line and become blocks.
-const BLOCKS: [(&str, Block); 9] = [
+const BLOCKS: &[(&str, Block)] = &[
     ("code", |sources, argument| {
         code::excerpt(sources.root, argument)
             .map(|Excerpt { lines, language, caption }| fenced(language, &lines, &caption))
@@ -36,6 +40,10 @@ const BLOCKS: [(&str, Block); 9] = [
     ("time", |sources, argument| {
         alone(argument).and_then(|()| time::time(sources.root, sources.page))
     }),
+    ("flow", |_, argument| flow(argument)),
+    ("ladder", |sources, argument| alone(argument).and_then(|()| ladder(sources.root))),
+    ("request", |sources, argument| alone(argument).and_then(|()| request(sources.functions))),
+    ("slots", |sources, argument| slots(sources.root, argument)),
     ("staircase", |sources, argument| alone(argument).and_then(|()| staircase(sources.root))),
 ];
 
@@ -139,7 +147,7 @@ fn resolve_line(
                 sources.functions.mention(argument, first)
             }
             None => {
-                let directives = BLOCKS.map(|(name, _)| name.to_owned()).into_iter();
+                let directives = BLOCKS.iter().map(|(name, _)| (*name).to_owned());
                 Err(Problem::new(
                     "no such directive",
                     nearest(name, directives.chain([KERNEL.into()])),
