@@ -49,6 +49,11 @@ impl Stair {
     fn is_short(&self) -> bool {
         SHORT.contains(&self.number.as_str())
     }
+
+    /// Of all its chapters.
+    fn minutes(&self, of: fn(&Times) -> usize) -> usize {
+        self.chapters.iter().map(|chapter| of(&chapter.times)).sum()
+    }
 }
 
 fn stair(root: &Path, step: &str) -> Result<Stair, Problem> {
@@ -150,15 +155,27 @@ fn picture(stairs: &[Stair]) -> String {
         let _ = writeln!(
             html,
             ".stairs:has([data-step=\"{number}\"] > a:is(:hover, :focus-visible)) :is({}) > a \
-             {{ border-color: currentColor; background: var(--stair-below); }}",
+             {{ border-color: currentColor; background: var(--figure-on); }}",
             on.join(", ")
         );
     }
-    let short = SHORT.join(" ");
+    let hours = |short: bool, of: fn(&Times) -> usize| -> String {
+        let minutes: usize = stairs
+            .iter()
+            .filter(|stair| !short || stair.is_short())
+            .map(|stair| stair.minutes(of))
+            .sum();
+        format!("{} h {:02} min", minutes / 60, minutes % 60)
+    };
     let _ = write!(
         html,
-        "</style>\n<p>Filled: the short way to the heart, {short}. It stands on no other step. \
-         Point at a stair to see what it stands on.</p>\n</nav>\n\n"
+        "</style>\n<p>All: {} to read, {} to work through. Filled: the short way to the heart, {}, which stands on \
+         no other step: {} to read, {} to work through. Point at a stair to see what it stands on.</p>\n</nav>\n\n",
+        hours(false, |times| times.reading),
+        hours(false, |times| times.working),
+        SHORT.join(" "),
+        hours(true, |times| times.reading),
+        hours(true, |times| times.working),
     );
     html
 }
@@ -173,9 +190,6 @@ fn list(stairs: &[Stair]) -> String {
             .iter()
             .map(|Page { file, title, .. }| format!("<a href=\"{file}\">{}</a>", escaped(title)))
             .collect();
-        let minutes = |of: fn(&Times) -> usize| -> usize {
-            chapters.iter().map(|chapter| of(&chapter.times)).sum()
-        };
         let on = match &on[..] {
             [] => "nothing".to_owned(),
             on => on.join(" "),
@@ -187,8 +201,8 @@ fn list(stairs: &[Stair]) -> String {
              <span>stands on {on}</span></p></li>",
             titles.join(", "),
             escaped(&about.idea),
-            minutes(|times| times.reading),
-            minutes(|times| times.working),
+            stair.minutes(|times| times.reading),
+            stair.minutes(|times| times.working),
         );
     }
     html + "</ol>\n"
@@ -222,6 +236,7 @@ mod tests {
             "{html}"
         );
         assert!(html.contains("stands on nothing"), "{html}");
+        assert!(html.contains("All: 0 h 13 min to read, 2 h 35 min to work through."), "{html}");
         assert!(html.contains("a:is(:hover, :focus-visible)) :is([data-step=\"01\"])"), "{html}");
     }
 

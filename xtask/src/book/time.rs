@@ -58,14 +58,17 @@ fn count(root: &Path, text: &str) -> (usize, usize) {
             Piece::Fence(fence) => lines += fence.body.len(),
             Piece::Line(_, line) => {
                 let directive = line.trim_matches([' ', '>']).strip_prefix("{{#");
-                match directive.and_then(|rest| rest.strip_suffix("}}")?.split_once(' ')) {
+                let directive = directive.and_then(|rest| rest.strip_suffix("}}"));
+                match directive.map(|inside| inside.split_once(' ').unwrap_or((inside, ""))) {
                     Some(("code", what)) => {
                         lines += code::excerpt(root, what).map_or(0, |code| code.lines.len());
                     }
                     Some(("output", what)) => {
                         lines += output::output(root, what).map_or(0, |output| output.lines.len());
                     }
-                    _ => words += words_of(line),
+                    // Pictures are looked at as long as one likes.
+                    Some(_) => {}
+                    None => words += words_of(line),
                 }
             }
         }
@@ -95,7 +98,7 @@ mod tests {
     fn words_and_lines_are_counted() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("a.rs"), "// ANCHOR: x\none\ntwo\n// ANCHOR_END: x\n").unwrap();
-        let text = "# Two words\n\n- a <b>tag</b> – is none.\n{{#code a.rs:x}}\n> {{#code a.rs:y}}\n\n\
+        let text = "# Two words\n\n- a <b>tag</b> – is none.\n{{#code a.rs:x}}\n> {{#code a.rs:y}}\n{{#flow read copied}}\n{{#time}}\n\n\
             ```console\n$ ls\n```\n";
         assert_eq!(count(dir.path(), text), (6, 3));
     }
