@@ -76,7 +76,7 @@ impl Log {
     }
 
     /// Compares it with what was recorded on Linux 6.12. On every kernel: each message can be read, and all but
-    /// the last `owed` requests that want an answer have just one.
+    /// `owed` of the requests that want an answer have just one.
     pub fn assert_recorded(&self, name: &str, owed: usize) {
         let conversation = self.read();
         assert_eq!(conversation.unanswered().len(), owed, "{:?}", conversation.unanswered());
@@ -98,13 +98,15 @@ pub struct InBytes {
 }
 
 impl InBytes {
-    /// Starts it as `PROGRAM ARGUMENTS --trace=bytes MOUNTPOINT`.
+    /// Starts it as `PROGRAM --trace=bytes ARGUMENTS MOUNTPOINT`. The program may have a subcommand.
     pub fn start(name: &str, arguments: &[&str]) -> InBytes {
         let (dir, log) = (fresh_dir("mnt"), Log::new());
-        let mut command = program(name);
-        command.args(arguments).arg("--trace=bytes").arg(&dir);
+        let mut words = name.split(' ');
+        let mut command = program(words.next().unwrap());
+        command.args(words).arg("--trace=bytes").args(arguments).arg(&dir);
         command.stdout(Stdio::null()).stderr(log.file());
-        let server = Server::start(command, &dir).unwrap();
+        let server = Server::start(command, &dir)
+            .unwrap_or_else(|e| panic!("{e:#}\n{}", fs::read_to_string(&log.0).unwrap()));
         log.until("INIT = ");
         InBytes { server, dir, log }
     }
@@ -119,14 +121,15 @@ impl InBytes {
         self.log.visit(self.dir.parent().unwrap(), client, last);
     }
 
-    /// Compares what was said so far, and ends the server, if it has not ended by itself.
-    pub fn end(mut self, name: &str, ends_by_itself: bool) {
-        if ends_by_itself {
-            assert!(self.server.wait().unwrap().success());
-        }
+    /// Compares what was said, and ends the server.
+    pub fn end(self, name: &str) {
         self.log.assert_recorded(name, 0);
-        if !ends_by_itself {
-            assert!(self.server.interrupt().unwrap().success());
-        }
+        assert!(self.server.interrupt().unwrap().success());
+    }
+
+    /// Compares what was said, of a server that ends by itself.
+    pub fn ended(mut self, name: &str) {
+        assert!(self.server.wait().unwrap().success());
+        self.log.assert_recorded(name, 0);
     }
 }

@@ -46,7 +46,7 @@ fn agrees_and_shows_the_next_question() {
 fn the_conversation_in_bytes() {
     let server = InBytes::start("step03-handshake", &[]);
     server.visit_from_outside(&["ls", "mnt"], "-EIO");
-    server.end("step03__handshake", true);
+    server.ended("step03__handshake");
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn the_conversation_of_a_visit_in_bytes() {
     hello.visit_from_outside(&["ls", "mnt"], "RELEASEDIR = ok");
     hello.visit_from_outside(&["cat", "mnt/hello.txt"], "RELEASE = ok");
     hello.visit_from_outside(&["cat", "mnt/nothing"], "-ENOENT");
-    hello.end("step04__visit", false);
+    hello.end("step04__visit");
 }
 
 #[test]

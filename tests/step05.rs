@@ -174,6 +174,7 @@ fn the_conversation_of_forgotten_answers_in_bytes() {
     let session = Session::mount(&dir, "forgetful", &[], Some(TraceStyle::Bytes)).unwrap();
     serving_on(session, &Forgetful, |dir| {
         let beside = dir.parent().unwrap();
+        log.until("INIT = ");
         log.visit(beside, &["ls", "mnt"], "OPENDIR = -EIO");
         log.visit(beside, &["cat", "mnt/any"], "LOOKUP = -EIO");
         log.assert_recorded("step05__forgotten", 0);

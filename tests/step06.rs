@@ -268,7 +268,7 @@ fn the_conversation_of_a_move_in_bytes() {
     memfs.visit(&["write", "old", "This was old."], "RELEASE = ok");
     memfs.visit(&["write", "new", "This was new."], "RELEASE = ok");
     memfs.visit(&["mv", "old", "new"], "FORGET");
-    memfs.end("step06__mv", false);
+    memfs.end("step06__mv");
 }
 
 #[test]
@@ -279,5 +279,5 @@ fn the_life_of_a_node_in_bytes() {
     memfs.visit(&["ln", "note", "copy"], "LINK = {");
     memfs.visit(&["rm", "note"], "UNLINK = ok");
     memfs.visit(&["hold", "copy"], "FORGET");
-    memfs.end("step06__life", false);
+    memfs.end("step06__life");
 }

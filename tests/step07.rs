@@ -359,5 +359,5 @@ fn the_life_of_a_node_in_bytes() {
     mirror.visit(&["cat", "moved"], "RELEASE = ok");
     mirror.log.say("# echo 2 > /proc/sys/vm/drop_caches");
     mirror.log.when("FORGET", drop_caches);
-    mirror.end("step07__life", false);
+    mirror.end("step07__life");
 }

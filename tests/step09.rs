@@ -365,5 +365,5 @@ fn the_conversation_of_a_client_that_waits() {
 fn the_conversation_of_a_client_that_waits_in_bytes() {
     let news = InBytes::start("step09-notify", &["--every=2"]);
     news.visit(&["watch", "news"], "RELEASE = ok");
-    news.end("step09__watch", false);
+    news.end("step09__watch");
 }

@@ -220,7 +220,7 @@ fn the_conversation_of_a_spliced_file_in_bytes() {
     fs::write(&file, content(300_000)).unwrap();
     let shown = InBytes::start("step11-splice-reply", &[file.to_str().unwrap()]);
     shown.visit(&["count", "file"], "RELEASE = ok");
-    shown.end("step11__read", false);
+    shown.end("step11__read");
 }
 
 #[test]

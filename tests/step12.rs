@@ -105,7 +105,7 @@ fn the_conversation_of_a_spliced_write_in_bytes() {
     mirror.visit(&["write", "note", "Through a pipe."], "RELEASE = ok");
     mirror.visit(&["cat", "note"], "RELEASE = ok");
     assert_eq!(fs::read(source.0.join("note")).unwrap(), b"Through a pipe.\n");
-    mirror.end("step12__write", false);
+    mirror.end("step12__write");
 }
 
 const PAGES: usize = 2048;

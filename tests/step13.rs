@@ -84,11 +84,11 @@ fn in_the_foreground_it_says_what_it_does() {
 fn the_conversation_of_a_session_in_bytes() {
     let source = Mounted::tmpfs("source");
     let path = source.0.to_str().unwrap();
-    let mirror = InBytes::start("fuse714", &["mirror", "--workers=1", "--valid=3600", path]);
+    let mirror = InBytes::start("fuse714 mirror", &["--workers=1", "--valid=3600", path]);
     mirror.visit_from_outside(&["write", "mnt/file", "mine"], "RELEASE = ok");
     mirror.visit_from_outside(&["cat", "mnt/file"], "RELEASE = ok");
     mirror.visit_from_outside(&["ls", "mnt"], "RELEASEDIR = ok");
-    mirror.end("step13__session", false);
+    mirror.end("step13__session");
 }
 
 #[test]

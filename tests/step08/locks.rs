@@ -345,5 +345,5 @@ fn the_conversation_of_a_lock_that_waits_in_bytes() {
     naps.log.until("SETLKW(");
     ask("A", &mut a, "posix f try unlock 0 10");
     naps.log.say(&format!("B: {}", b.answer(LONG)));
-    naps.end("step08__lock", false);
+    naps.end("step08__lock");
 }

@@ -268,5 +268,5 @@ fn the_conversation_of_an_interrupted_read_in_bytes() {
         kill(Pid::from_raw(client.id() as i32), Signal::SIGINT).unwrap();
         client.wait().unwrap();
     });
-    naps.end("step08__interrupt", false);
+    naps.end("step08__interrupt");
 }
