@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::book::about;
 use crate::book::code::{self, Excerpt};
+use crate::book::conversation::conversation;
 use crate::book::fault::{Fault, Problem, nearest};
 use crate::book::fence::{Piece, pieces};
 use crate::book::flows::flow;
@@ -30,6 +31,7 @@ const BLOCKS: &[(&str, Block)] = &[
         output::output(sources.root, argument)
             .map(|Output { lines, caption }| fenced("text", &lines, &caption))
     }),
+    ("conversation", |sources, argument| conversation(sources.root, argument)),
     ("lifetime", |sources, argument| lifetime(sources.root, argument)),
     ("message", |sources, argument| message::message(sources.root, argument)),
     ("messages", |sources, argument| messages::messages(sources.root, argument)),

@@ -6,6 +6,7 @@
 mod about;
 mod chapter;
 mod code;
+mod conversation;
 mod explorer;
 mod fault;
 mod fence;
