@@ -3,6 +3,8 @@
 
 pub mod conversation;
 
+pub mod played;
+
 use std::env;
 use std::fs::File;
 use std::os::fd::AsFd;

@@ -12,6 +12,7 @@ mod in_process;
 mod loopback;
 mod mounted;
 mod pages;
+mod pipe;
 mod recorded;
 mod signalled;
 mod step01;
