@@ -17,7 +17,7 @@ use nix::unistd::{ForkResult, fork, write};
 use step02_wire::Operation;
 use step02_wire::abi::*;
 use step05_server::{Files, Filesystem, Handler, Owed, Request};
-use step10_pipe::{SLOT_SIZE, Slot, Stop};
+use step10_pipe::{PAGE, SLOT_SIZE, Slot, Stop};
 use zerocopy::IntoBytes;
 
 use super::look::{Either, Outside, look, pipe_of};
@@ -46,8 +46,11 @@ fn an_answer_s_way_is_recorded() {
         let mut client = File::open(dir.join("file")).unwrap();
         let play = |settings| {
             *handler.player.lock().unwrap() = Some(Player::new(settings));
-            let mut buffer = vec![0; ASKED];
-            let got = client.read(&mut buffer).unwrap();
+            // From the start of a page on: else one READ of so many bytes would touch too many.
+            let mut buffer = vec![0; ASKED + PAGE];
+            let start = buffer.as_ptr().align_offset(PAGE);
+            let buffer = &mut buffer[start..][..ASKED];
+            let got = client.read(buffer).unwrap();
             let mut player = handler.player.lock().unwrap().take().unwrap();
             // What was given was copied: it does not follow the file any more.
             player.outside.invert();
@@ -358,7 +361,7 @@ impl Outside for Memory {
     fn describe(&self, at: usize, bytes: &[u8], follows: bool) -> Run {
         let header = bytes.len() == SLOT_SIZE;
         if !header {
-            let behind_a_header = at % 4096 == SLOT_SIZE;
+            let behind_a_header = at % PAGE == SLOT_SIZE;
             let from = if behind_a_header { at - SLOT_SIZE } else { at };
             assert!(self.content[from..].starts_with(bytes), "the bytes at {from} of the file");
         }
