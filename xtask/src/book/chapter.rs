@@ -13,6 +13,7 @@ use crate::book::ladder::ladder;
 use crate::book::lifetime::lifetime;
 use crate::book::output::{self, Output};
 use crate::book::request::request;
+use crate::book::simulator::simulator;
 use crate::book::slots::slots;
 use crate::book::staircase::staircase;
 use crate::book::time;
@@ -45,6 +46,7 @@ const BLOCKS: &[(&str, Block)] = &[
     ("flow", |_, argument| flow(argument)),
     ("ladder", |sources, argument| alone(argument).and_then(|()| ladder(sources.root))),
     ("request", |sources, argument| alone(argument).and_then(|()| request(sources.functions))),
+    ("pipe-simulator", |sources, argument| simulator(sources.root, argument)),
     ("slots", |sources, argument| slots(sources.root, argument)),
     ("staircase", |sources, argument| alone(argument).and_then(|()| staircase(sources.root))),
 ];

@@ -26,6 +26,7 @@ mod recording;
 pub mod replay;
 mod request;
 mod shell;
+mod simulator;
 mod slots;
 mod staircase;
 mod structs;

@@ -58,7 +58,7 @@ pub fn output(root: &Path, argument: &str) -> Result<Output, Problem> {
 }
 
 /// A snapshot without the header that insta writes.
-fn recorded(text: &str) -> &str {
+pub fn recorded(text: &str) -> &str {
     let header = text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n"));
     header.map_or(text, |(_, content)| content)
 }
