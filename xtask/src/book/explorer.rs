@@ -58,7 +58,7 @@ fn legend(message: &Message<'_>, sections: &[Section]) -> String {
         let size: usize =
             rows.filter(|(_, of)| **of == section).map(|(row, _)| row.bytes.len()).sum();
         if size > 0 {
-            let (class, name) = (section.class(), section.name());
+            let (class, name, size) = (section.class(), section.name(), grouped(size));
             html += &format!("<li><span class=\"{class}\">{name}</span> {size}</li>");
         }
     }
@@ -68,9 +68,14 @@ fn legend(message: &Message<'_>, sections: &[Section]) -> String {
 /// `1 byte`, `2 bytes`, `3,936 bytes`.
 fn count(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number))
+}
+
+/// `3,936`.
+fn grouped(number: usize) -> String {
     match number {
-        0..1000 => format!("{number} {what}{plural}"),
-        _ => format!("{},{:03} {what}{plural}", number / 1000, number % 1000),
+        0..1000 => number.to_string(),
+        _ => format!("{},{:03}", grouped(number / 1000), number % 1000),
     }
 }
 

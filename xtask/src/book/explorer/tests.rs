@@ -224,6 +224,31 @@ fn each_section_has_its_colour() {
     assert_eq!(colours("readdir-end", 1), [Header]);
 }
 
+#[test]
+fn the_legend_counts_each_section() {
+    let legends =
+        messages().map(|(name, _, _, html)| (name, html.split("</ul>").next().unwrap().to_owned()));
+    let legends: std::collections::HashMap<_, _> = legends.collect();
+    for (name, expected) in [
+        (
+            "init 1",
+            ["104 bytes", "header</span> 40", "arguments</span> 16", "newer than 7.14</span> 48"],
+        ),
+        (
+            "write-cached 1",
+            ["4,176 bytes", "header</span> 40", "arguments</span> 40", "payload</span> 4,096"],
+        ),
+    ] {
+        for expected in expected {
+            assert!(legends[name].contains(expected), "{expected}: {}", legends[name]);
+        }
+    }
+    assert_eq!(
+        [1, 999, 1000, 131_072].map(|n| count(n, "byte")).join(" "),
+        "1 byte 999 bytes 1,000 bytes 131,072 bytes"
+    );
+}
+
 /// A message that cannot be read is shown all the same.
 #[test]
 fn a_malformed_message_keeps_its_bytes() {
