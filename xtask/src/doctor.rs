@@ -88,6 +88,10 @@ pub fn doctor(Arguments {}: Arguments) -> anyhow::Result<Outcome> {
             },
         },
     );
+    println!("For testing the book in a browser (cargo xtask book-test):");
+    tell("chromium", browser_tool("chromium", "sudo apt-get install chromium"));
+    tell("node", browser_tool("node", "sudo apt-get install nodejs"));
+    tell("npm", browser_tool("npm", "sudo apt-get install npm"));
     println!("For reviewing snapshots:");
     let insta = cmd!(sh, "cargo insta --version").quiet().ignore_stderr().read();
     tell(
@@ -145,6 +149,16 @@ fn foreign(program: &str, what_for: &str, mend: &'static str) -> Finding {
     match package::find(program) {
         Some(path) => Here(path.display().to_string()),
         None => Missing { what: format!("there is no {program}, {what_for}"), mend },
+    }
+}
+
+/// Only the book's tests need it, and root gets it by itself.
+fn browser_tool(program: &str, mend: &'static str) -> Finding {
+    match package::find(program) {
+        Some(path) => Here(path.display().to_string()),
+        None => {
+            Optional { what: "not here; root gets it by itself when it is needed".into(), mend }
+        }
     }
 }
 

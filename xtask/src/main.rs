@@ -39,6 +39,7 @@ enum Command {
     Bench(bench::Arguments),
     Book(book::Arguments),
     BookReplay(book::replay::Arguments),
+    BookTest(book::test::Arguments),
     #[command(hide = true)]
     BookPreprocess(book::preprocess::Arguments),
     Doctor(doctor::Arguments),
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::bench(arguments),
         Command::Book(arguments) => book::book(arguments),
         Command::BookReplay(arguments) => book::replay::book_replay(arguments),
+        Command::BookTest(arguments) => book::test::book_test(arguments),
         Command::BookPreprocess(arguments) => book::preprocess::book_preprocess(arguments),
         Command::Doctor(arguments) => doctor::doctor(arguments),
     });

@@ -30,6 +30,7 @@ mod simulator;
 mod slots;
 mod staircase;
 mod structs;
+pub mod test;
 mod time;
 
 use std::path::{Path, PathBuf};
@@ -56,25 +57,39 @@ pub struct Arguments {
 pub fn book(Arguments { open, serve }: Arguments) -> anyhow::Result<Outcome> {
     let sh = Shell::new()?;
     sh.change_dir(steps::workspace_root());
-    let mdbook = mdbook(&sh)?;
-    let open = open.then_some("--open");
+    if serve {
+        return mdbook(&sh, &["serve", "book"], open.then_some("--open"));
+    }
+    let outcome = build(&sh)?;
+    if outcome == Outcome::Good {
+        let page = steps::workspace_root().join("target/book/html/index.html");
+        println!("{}", page.display());
+        if open {
+            open_in_browser(&sh, &page);
+        }
+    }
+    Ok(outcome)
+}
 
-    // Not `?`: mdBook has told what is wrong with the book, and that is a verdict.
-    let (subcommand, open_now) = if serve { ("serve", open) } else { ("build", None) };
-    if let Err(error) = cmd!(sh, "{mdbook} {subcommand} book {open_now...}").quiet().run() {
-        eprintln!("the book is not built: {error}");
-        return Ok(Outcome::Bad);
+/// Builds the book. Run in the workspace's root.
+fn build(sh: &Shell) -> anyhow::Result<Outcome> {
+    mdbook(sh, &["build", "book"], None)
+}
+
+/// Runs mdBook. It tells what is wrong with the book, and that is a verdict.
+fn mdbook(sh: &Shell, arguments: &[&str], open: Option<&str>) -> anyhow::Result<Outcome> {
+    let mdbook = program(sh)?;
+    match cmd!(sh, "{mdbook} {arguments...} {open...}").quiet().run() {
+        Ok(()) => Ok(Outcome::Good),
+        Err(error) => {
+            eprintln!("the book is not built: {error}");
+            Ok(Outcome::Bad)
+        }
     }
-    let page = steps::workspace_root().join("target/book/html/index.html");
-    println!("{}", page.display());
-    if open.is_some() && !serve {
-        open_in_browser(&sh, &page);
-    }
-    Ok(Outcome::Good)
 }
 
 /// The program mdbook: built before, or built now.
-fn mdbook(sh: &Shell) -> anyhow::Result<PathBuf> {
+fn program(sh: &Shell) -> anyhow::Result<PathBuf> {
     let dir = steps::workspace_root().join("target/mdbook");
     let program = dir.join("bin/mdbook");
     if program.exists() {
