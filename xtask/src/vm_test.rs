@@ -57,7 +57,7 @@ pub struct Arguments {
     #[arg(long)]
     pub accept: bool,
     /// Test the rig itself: does it see red?
-    #[arg(long, conflicts_with_all = ["filters", "accept"])]
+    #[arg(long, conflicts_with_all = ["filters"])]
     self_test: bool,
     /// Boot the guest and give it this terminal, with a shell.
     #[arg(long, conflicts_with_all = ["filters", "accept", "list"])]
@@ -76,7 +76,7 @@ pub fn vm_test(mut arguments: Arguments) -> anyhow::Result<Outcome> {
     }
     let options = &arguments.vm;
     if arguments.self_test {
-        return self_test::self_test(options.clone());
+        return self_test::self_test(options.clone(), arguments.accept);
     }
     if arguments.shell {
         return shell(&sh, options);

@@ -31,6 +31,7 @@ pub fn output(root: &Path, argument: &str) -> Result<Output, Problem> {
         let step = name.split("__").next().unwrap_or_default().trim_start_matches("step");
         let record = match name.ends_with(".snap") {
             true => "INSTA_UPDATE=always cargo test".to_owned(),
+            false if step == "rig" => "cargo xtask vm-test --self-test --accept".to_owned(),
             false => format!("cargo xtask vm-test {step} --accept"),
         };
         let advice = format!("{}. Record a new one: {record}", nearest_file(root, &file));
