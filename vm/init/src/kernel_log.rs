@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use anyhow::Context;
 use nix::libc;
 
+// ANCHOR: complaints
 /// Words by which a kernel complains.
 const COMPLAINTS: [&str; 8] = [
     "WARNING:",
@@ -18,6 +19,7 @@ const COMPLAINTS: [&str; 8] = [
     "UBSAN:",
     "INFO: task",
 ];
+// ANCHOR_END: complaints
 
 /// A place in the kernel's log.
 pub struct KernelLog(File);

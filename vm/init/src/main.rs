@@ -31,6 +31,7 @@ fn guest() -> anyhow::Result<()> {
     let job = fs::read(JOB_PATH).with_context(|| format!("cannot read {JOB_PATH}"))?;
     let job: Job =
         serde_json::from_slice(&job).with_context(|| format!("cannot parse {JOB_PATH}"))?;
+    // ANCHOR: guest
     boot::load_modules(&job.modules)?;
     boot::make_ready_for_fuse()?;
 
@@ -47,4 +48,5 @@ fn guest() -> anyhow::Result<()> {
         }
     }
     results.send(&Record::Done)
+    // ANCHOR_END: guest
 }

@@ -18,9 +18,11 @@ use vm_init::{FILES_PORT, RESULTS_PORT, Record};
 use crate::interrupt;
 use crate::vm::qemu::{PROGRAM, Qemu};
 
+// ANCHOR: command_line
 /// Quiet, no waiting for hardware that is not there, and a panic ends QEMU.
 const COMMAND_LINE: &str = "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic cryptomgr.notests \
     no_timer_check i8042.noaux i8042.nomux i8042.nopnp i8042.dumbkbd";
+// ANCHOR_END: command_line
 
 /// The plainest 64-bit processor, the quickest to emulate, without CMPXCHG16B: QEMU 7.2, emulating
 /// it, once gave the guest a flags register with half a pointer in it, and the kernel an oops in
