@@ -5,7 +5,7 @@
 (() => {
     const light = (figure, number) => {
         for (const row of figure.querySelectorAll("[data-number]")) {
-            row.classList.toggle("lit", row.dataset.number === number);
+            row.classList.toggle("is-paired", row.dataset.number === number);
         }
     };
 

@@ -52,18 +52,18 @@ fn figure(rows: &str, caption: &str) -> String {
 /// One event.
 fn row(event: &Event, asleep: &Asleep) -> String {
     let (class, number, said) = match event {
-        Event::Command(line) => ("client command", 0, code(&format!("$ {line}"))),
-        Event::Printed(line) => ("client", 0, code(line)),
-        Event::Done(line) => ("done", 0, code(&format!("# {line}"))),
-        Event::Remark(line) => ("remark", 0, code(line)),
-        Event::Request(message) => ("request", message.number, opens(message)),
-        Event::Reply(message) => ("reply", message.number, opens(message)),
-        Event::Notification(message) => ("reply notification", 0, opens(message)),
+        Event::Command(line) => ("is-client is-command", 0, code(&format!("$ {line}"))),
+        Event::Printed(line) => ("is-client", 0, code(line)),
+        Event::Done(line) => ("is-done", 0, code(&format!("# {line}"))),
+        Event::Remark(line) => ("is-remark", 0, code(line)),
+        Event::Request(message) => ("is-request", message.number, opens(message)),
+        Event::Reply(message) => ("is-reply", message.number, opens(message)),
+        Event::Notification(message) => ("is-reply", 0, opens(message)),
     };
     let parity = match number {
         0 => "",
-        _ if number % 2 == 0 => " even",
-        _ => " odd",
+        _ if number % 2 == 0 => " is-even",
+        _ => " is-odd",
     };
     let number = match number {
         0 => String::new(),
