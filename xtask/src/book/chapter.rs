@@ -11,13 +11,15 @@ use crate::book::flows::flow;
 use crate::book::kernel::Functions;
 use crate::book::ladder::ladder;
 use crate::book::lifetime::lifetime;
+use crate::book::message::message;
+use crate::book::messages::messages;
 use crate::book::output::{self, Output};
 use crate::book::request::request;
 use crate::book::simulator::simulator;
 use crate::book::slots::slots;
 use crate::book::staircase::staircase;
+use crate::book::structs::structs;
 use crate::book::time;
-use crate::book::{message, messages, structs};
 
 /// Makes a block of a directive's argument: markdown, or HTML without an empty line.
 type Block = fn(&Sources, &str) -> Result<String, Problem>;
@@ -34,9 +36,9 @@ const BLOCKS: &[(&str, Block)] = &[
     }),
     ("conversation", |sources, argument| conversation(sources.root, argument)),
     ("lifetime", |sources, argument| lifetime(sources.root, argument)),
-    ("message", |sources, argument| message::message(sources.root, argument)),
-    ("messages", |sources, argument| messages::messages(sources.root, argument)),
-    ("structs", |sources, argument| structs::structs(sources.root, argument)),
+    ("message", |sources, argument| message(sources.root, argument)),
+    ("messages", |sources, argument| alone(argument).and_then(|()| messages(sources.root))),
+    ("structs", |sources, argument| alone(argument).and_then(|()| structs(sources.root))),
     ("goals", |sources, argument| {
         alone(argument).and_then(|()| about::goals(sources.root, sources.page))
     }),

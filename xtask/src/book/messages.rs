@@ -55,10 +55,7 @@ struct Kind {
 }
 
 /// All recordings, as markdown: links, then for each group its kinds, each recording folded away.
-pub fn messages(root: &Path, argument: &str) -> Result<String, Problem> {
-    if !argument.is_empty() {
-        return Err(Problem::new("it takes no argument", "Write {{#messages}}"));
-    }
+pub fn messages(root: &Path) -> Result<String, Problem> {
     let groups = groups(recording::all(root)?)?;
     let mut page = String::new();
     for (title, kinds) in &groups {
@@ -154,7 +151,7 @@ mod tests {
     use crate::steps;
 
     fn page() -> String {
-        messages(&steps::workspace_root(), "").unwrap_or_else(|problem| panic!("{problem:?}"))
+        messages(&steps::workspace_root()).unwrap_or_else(|problem| panic!("{problem:?}"))
     }
 
     #[test]

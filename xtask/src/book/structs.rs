@@ -22,10 +22,7 @@ const SOURCES: [(&str, &str); 3] = [
 const ROW: usize = 8;
 
 /// Every struct, as markdown: links, then what each is for, who uses it, and its ruler.
-pub fn structs(root: &Path, argument: &str) -> Result<String, Problem> {
-    if !argument.is_empty() {
-        return Err(Problem::new("it takes no argument", "Write {{#structs}}"));
-    }
+pub fn structs(root: &Path) -> Result<String, Problem> {
     let (mut links, mut page) = (String::new(), String::new());
     let mut found = 0;
     for (title, file) in SOURCES {
@@ -121,7 +118,7 @@ mod tests {
     use crate::steps;
 
     fn page() -> String {
-        structs(&steps::workspace_root(), "").unwrap_or_else(|problem| panic!("{problem:?}"))
+        structs(&steps::workspace_root()).unwrap_or_else(|problem| panic!("{problem:?}"))
     }
 
     /// The numbers behind `mark`, one for each box.
