@@ -58,13 +58,13 @@
         }
 
         function drawn(state) {
-            const code = element("code", "", `${state.call} = `, bold(state.result));
+            const call = element("samp", "", `${state.call} = `, bold(state.result));
             // As many as there ever are: so nothing jumps.
             const most = Math.max(...states.map(({ pipes }) => pipes.length));
             const pipes = [...Array(most).keys()].map((n) => state.pipes[n] ? pipe(state.pipes[n]) : noPipe(n));
             return element(
                 "div", "pipe-state",
-                element("p", "pipe-call", code),
+                element("p", "pipe-call", call),
                 element("p", "pipe-copied", "copied so far: ", bold(state.copied), " bytes"),
                 outside(state, true), ...pipes, outside(state, false),
                 element("p", "pipe-sentence", sentences[state.sentence]),
@@ -75,11 +75,12 @@
         function outside(state, above) {
             const held = new Map(state.places);
             const here = places.filter((place) => place.above === above && held.has(place.name));
-            return element("div", "pipe-places", ...here.map((place) => {
-                const runs = state.pipes.flatMap(([, , , held]) => held);
-                const slots = used(runs.filter(([, whose]) => whose === place.name));
+            return element("div", `pipe-places${above ? "" : " below"}`, ...here.map((place) => {
+                const ours = ([, , , held]) => used(held.filter(([, whose]) => whose === place.name));
+                const [first, second = 0] = state.pipes.map(ours);
+                const slots = (first ?? 0) + second;
                 const bytes = held.get(place.name);
-                const lit = above ? (slots ? " on" : "") : (bytes ? " full" : "");
+                const lit = !above ? (bytes ? " full" : "") : first ? " on near" : slots ? " on" : "";
                 const box = element(
                     "div", `pipe-place ${place.what}${lit}`, element("span", "pipe-title", place.title), " ",
                     bold(place.says ? `says ${bytes}` : `${bytes} bytes`),
@@ -108,7 +109,7 @@
         /* Where a pipe is that this play has at another step. */
         function noPipe(n) {
             const [name, , slots] = states.find(({ pipes }) => pipes[n]).pipes[n];
-            return row(" gone", [`${name}: not there`], [], slots, "nothing");
+            return row(" gone", [`${name}: not there`], [], slots, "");
         }
 
         function row(kind, title, boxes, slots, text) {
@@ -116,7 +117,7 @@
             const list = element("ol", "pipe-slots", ...boxes);
             list.setAttribute("aria-hidden", "true");
             const name = element("p", "pipe-name", ...title);
-            return element("div", `pipe-pipe${kind}`, name, list, element("p", "pipe-held", text));
+            return element("div", `pipe-pipe${kind}`, list, name, element("p", "pipe-held", text));
         }
 
         function contents([what, whose, bytes, times, says]) {

@@ -27,8 +27,8 @@ pub struct SpliceRequests {
 }
 
 /// The kernel puts each page of a WRITE into a slot of its own, and what is before them into one or two
-/// more. A pipe with fewer slots is found out *after* the request has left the queue (EIO,
-/// `fuse_dev_splice_read`): that request would be lost.
+/// more. With less room than the largest request takes it says EINVAL, however small the one is that
+/// waits, and takes none from its queue (`fuse_dev_do_read`): nothing is lost, and nothing gained.
 const SLOTS: usize = BUFFER_SIZE / PAGE + 3;
 
 impl SpliceRequests {

@@ -14,9 +14,9 @@ pub struct Place {
     pub name: &'static str,
     /// What the page calls it.
     pub title: &'static str,
-    /// Before the number of its bytes: `says `, or nothing; and after.
+    /// Its number is the length that is written there.
     pub says: bool,
-    /// Above the pipes: slots may refer to it. Or below: data go there.
+    /// Above the pipes is what slots may refer to, below where data go.
     pub above: bool,
     /// header, or data: which colour it has.
     pub what: &'static str,
@@ -36,7 +36,7 @@ pub fn state(kind: &Kind, play: &Play, n: usize) -> String {
     let state = &play.states[n];
     let mut html = format!(
         "<div class=\"pipe-state\">\n\
-         <p class=\"pipe-call\"><code>{} = <b>{}</b></code></p>\n\
+         <p class=\"pipe-call\"><samp>{} = <b>{}</b></samp></p>\n\
          <p class=\"pipe-copied\">copied so far: <b>{}</b> bytes</p>\n",
         escaped(&state.call),
         escaped(&state.result),
@@ -53,9 +53,8 @@ pub fn state(kind: &Kind, play: &Play, n: usize) -> String {
                 let (name, slots) = slots.map_or(("pipe", 16), |pipe| (&pipe.name, pipe.slots));
                 let _ = writeln!(
                     html,
-                    "<div class=\"pipe-pipe gone\"><p class=\"pipe-name\">{name}: not there</p>\
-                     <ol class=\"pipe-slots\" aria-hidden=\"true\">{}</ol>\
-                     <p class=\"pipe-held\">nothing</p></div>",
+                    "<div class=\"pipe-pipe gone\"><ol class=\"pipe-slots\" aria-hidden=\"true\">{}</ol>\
+                     <p class=\"pipe-name\">{name}: not there</p><p class=\"pipe-held\"></p></div>",
                     "<li></li>".repeat(slots)
                 );
             }
@@ -71,14 +70,20 @@ pub fn state(kind: &Kind, play: &Play, n: usize) -> String {
 }
 
 fn places(kind: &Kind, state: &State, above: bool) -> String {
-    let mut html = "<div class=\"pipe-places\">".to_owned();
+    let below = if above { "" } else { " below" };
+    let mut html = format!("<div class=\"pipe-places{below}\">");
     for place in kind.places.iter().filter(|place| place.above == above) {
         let Some((_, held)) = state.places.iter().find(|(name, _)| name == place.name) else {
             continue;
         };
-        let runs = state.pipes.iter().flat_map(|pipe| &pipe.held);
-        let slots: usize = runs.filter(|run| run.whose == place.name).map(|run| run.times).sum();
+        let ours = |pipe: &Pipe| {
+            let runs = pipe.held.iter().filter(|run| run.whose == place.name);
+            runs.map(|run| run.times).sum::<usize>()
+        };
+        let slots: usize = state.pipes.iter().map(ours).sum();
         let class = match (above, *held > 0) {
+            // An arrow leads from the first pipe.
+            (true, _) if state.pipes.first().is_some_and(|pipe| ours(pipe) > 0) => " on near",
             (true, _) if slots > 0 => " on",
             (false, true) => " full",
             _ => "",
@@ -108,11 +113,8 @@ fn wire(slots: usize) -> String {
 
 fn pipe(kind: &Kind, pipe: &Pipe) -> String {
     let used = pipe.used();
-    let mut html = format!(
-        "<div class=\"pipe-pipe\"><p class=\"pipe-name\">{}: <b>{}</b> bytes in <b>{used}</b> of {} slots</p>\
-         <ol class=\"pipe-slots\" aria-hidden=\"true\">",
-        pipe.name, pipe.bytes, pipe.slots
-    );
+    let mut html =
+        "<div class=\"pipe-pipe\"><ol class=\"pipe-slots\" aria-hidden=\"true\">".to_owned();
     for Run { what, bytes, whose, times, .. } in &pipe.held {
         let class = if matches!(whose.as_str(), "copy" | "left") { whose } else { "refers" };
         html += &format!("<li class=\"{what} {class}\"><span>{bytes}</span></li>").repeat(*times);
@@ -120,10 +122,16 @@ fn pipe(kind: &Kind, pipe: &Pipe) -> String {
     html += &"<li></li>".repeat(pipe.slots - used);
     let held: Vec<_> = pipe.held.iter().map(|run| held(kind, run)).collect();
     let held = if held.is_empty() { "nothing".into() } else { held.join("; ") };
-    html + &format!("</ol><p class=\"pipe-held\">{held}</p></div>\n")
+    let _ = writeln!(
+        html,
+        "</ol><p class=\"pipe-name\">{}: <b>{}</b> bytes in <b>{used}</b> of {} slots</p>\
+         <p class=\"pipe-held\">{held}</p></div>",
+        pipe.name, pipe.bytes, pipe.slots
+    );
+    html
 }
 
-/// `header, 16 bytes that say 131088: refers to the header’s memory`
+/// `header 16 bytes, says 131088: reference to header’s memory`
 fn held(kind: &Kind, run: &Run) -> String {
     let Run { what, bytes, whose, says, times } = run;
     let times = if *times > 1 { format!("{times} × ") } else { String::new() };
