@@ -160,6 +160,17 @@ pub mod tests {
     }
 
     #[test]
+    fn the_last_of_three_goals_is_to_explain() {
+        for (from, to) in [("explain why", "know why"), ("\"decode\", ", "")] {
+            let dir = fixture();
+            let file = dir.path().join("steps/02-wire/step.toml");
+            fs::write(file, WIRE.replace(from, to)).unwrap();
+            let fault = goals(dir.path(), "02-wire.md").unwrap_err().at("x.md", 1).to_string();
+            assert!(fault.contains("three goals") && fault.contains("steps/02-wire"), "{fault}");
+        }
+    }
+
+    #[test]
     fn a_key_that_is_missing_is_named() {
         let dir = fixture();
         fs::write(dir.path().join("steps/02-wire/step.toml"), "title = \"x\"\n").unwrap();

@@ -199,6 +199,7 @@ mod tests {
         ] {
             assert_eq!(linked(text), text);
         }
+        assert_eq!(linked("A page, cache it.\n"), "A <page\">page</>, cache it.\n");
         assert_eq!(linked("Node ids are\n"), "<node-id\">Node ids</> are\n");
     }
 

@@ -265,6 +265,7 @@ mod tests {
             })
         };
         assert!(on("step03-x").contains("step 02 stands on 03"));
+        assert!(on("step02-x").contains("step 02 stands on 02"));
         assert!(on("step00-x").contains("the short way leads over 02, which stands on 00"));
     }
 
