@@ -121,6 +121,7 @@ fn modules(sh: &Shell, root: &Path) -> anyhow::Result<PathBuf> {
     }
     let npm = provide(sh, "npm", "npm")?;
     eprintln!("installing playwright-core and axe-core into {}, once", to.display());
+    sh.create_dir(&to)?;
     for file in FILES {
         sh.copy_file(from.join(file), to.join(file))?;
     }
