@@ -49,7 +49,8 @@ export class Browser {
                 await settled(page);
             }
             const faults = (await look(page)) ?? [];
-            return [...complaints, ...faults].map((fault) => `${width} ${theme}: ${fault}`);
+            const seen = `${width} ${theme}`;
+            return [...complaints, ...faults].map((what) => ({ what, seen }));
         } finally {
             await page.close();
         }

@@ -52,21 +52,29 @@ export function layout() {
 
     return [...wide(), ...cut(), ...cutInPictures(), ...overlapping(), ...empty()];
 
+    // mdBook puts the page into boxes that would scroll too, so each around the text counts.
     function wide() {
-        const root = document.scrollingElement;
-        if (root.scrollWidth <= root.clientWidth) {
+        const main = document.querySelector("main");
+        const around = [];
+        for (let e = main; e; e = e.parentElement) {
+            around.push(e);
+        }
+        const tooWide = around.find((e) => e.scrollWidth > e.clientWidth + SLACK);
+        if (!tooWide) {
             return [];
         }
-        const over = [...document.body.querySelectorAll("*")].filter(
-            (e) => visible(e) && e.getBoundingClientRect().right > root.clientWidth + SLACK && !scrolls(e.parentElement),
+        const edge = tooWide.getBoundingClientRect().left + tooWide.clientWidth;
+        const over = [...main.querySelectorAll("*")].filter(
+            (e) => visible(e) && e.getBoundingClientRect().right > edge + SLACK && !scrolls(e.parentElement, main),
         );
-        const deepest = over.filter((e) => !over.some((other) => other !== e && e.contains(other)));
-        return [`the page is ${root.scrollWidth} wide: ${deepest.slice(0, 3).map(name).join(", ")}`];
+        const outermost = over.filter((e) => !over.includes(e.parentElement));
+        const what = outermost.slice(0, 3).map(name).join(", ");
+        return [`the page scrolls sideways, ${tooWide.scrollWidth} in ${tooWide.clientWidth} pixels: ${what}`];
     }
 
-    // Does a box around this one scroll, or cut, what is too wide for it?
-    function scrolls(element) {
-        for (let e = element; e && e !== document.body; e = e.parentElement) {
+    // Does a box around this one, within `main`, scroll or cut what is too wide for it?
+    function scrolls(element, main) {
+        for (let e = element; e && e !== main; e = e.parentElement) {
             if (style(e).overflowX !== "visible") {
                 return true;
             }
