@@ -81,11 +81,6 @@ impl Kind {
     }
 }
 
-/// The value of a setting.
-fn chosen<'a>(play: &'a Play, name: &str) -> &'a str {
-    play.settings.iter().find(|(setting, _)| setting == name).map_or("", |(_, value)| value)
-}
-
 /// `patch short 16 shared no`: by this pipe.js finds a play.
 fn key(settings: &[(String, String)]) -> String {
     settings.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(" ")

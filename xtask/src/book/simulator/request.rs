@@ -3,7 +3,7 @@
 use kernel_tests::played::{Play, State};
 
 use super::drawing::Place;
-use super::{Kind, Switch, chosen};
+use super::{Kind, Switch};
 
 pub const KIND: Kind = Kind {
     name: "request",
@@ -35,7 +35,7 @@ pub const KIND: Kind = Kind {
 /// What happened in the n-th state.
 fn words(play: &Play, n: usize) -> String {
     let State { call, result, copied, pipes, .. } = &play.states[n];
-    let spliced = chosen(play, "slots") != "16";
+    let before = n.checked_sub(1).map_or("", |n| &play.states[n].call);
     let slots = pipes.first().map_or(0, |pipe| pipe.slots);
     match call.split('(').next().unwrap_or_default() {
         "write" if result == "waits" => {
@@ -60,7 +60,7 @@ fn words(play: &Play, n: usize) -> String {
         "read" if call.starts_with("read(/dev/fuse") => {
             "Nothing was lost: read(2) has the same request. All of it is copied to the server’s buffer.".into()
         }
-        "read" if spliced && n == 2 => {
+        "read" if before.starts_with("splice(/dev/fuse") => {
             "The head is read out, for the decoder. Now we know that it is a WRITE.".into()
         }
         "splice" if result == "EINVAL" => "A file that was opened for appending cannot be spliced to: \
