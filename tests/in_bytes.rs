@@ -43,7 +43,10 @@ impl Log {
 
     /// What is there so far.
     fn read(&self) -> Conversation {
-        let text = fs::read_to_string(&self.0).unwrap();
+        let mut text = fs::read(&self.0).unwrap();
+        // A line that crosses a page may be seen before it is whole.
+        text.truncate(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));
+        let text = String::from_utf8(text).unwrap();
         Conversation::parse(&text).unwrap_or_else(|fault| panic!("{fault:#}\n{text}"))
     }
 
