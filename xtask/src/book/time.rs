@@ -5,7 +5,7 @@ use std::{fs, iter};
 
 use crate::book::fault::Problem;
 use crate::book::fence::{Piece, pieces};
-use crate::book::{about, code, output};
+use crate::book::{about, code, conversation, output};
 
 /// Words of prose in a minute.
 const WORDS: usize = 200;
@@ -66,6 +66,11 @@ fn count(root: &Path, text: &str) -> (usize, usize) {
                     Some(("output", what)) => {
                         lines += output::output(root, what).map_or(0, |output| output.lines.len());
                     }
+                    // A message is a line, as long as nobody opens it.
+                    Some(("conversation", what)) => {
+                        let figure = conversation::conversation(root, what).unwrap_or_default();
+                        lines += figure.matches("<summary").count();
+                    }
                     // Pictures are looked at as long as one likes.
                     Some(_) => {}
                     None => words += words_of(line),
@@ -101,6 +106,14 @@ mod tests {
         let text = "# Two words\n\n- a <b>tag</b> – is none.\n{{#code a.rs:x}}\n> {{#code a.rs:y}}\n{{#flow read copied}}\n{{#time}}\n\n\
             ```console\n$ ls\n```\n";
         assert_eq!(count(dir.path(), text), (6, 3));
+    }
+
+    #[test]
+    fn a_message_of_a_conversation_is_a_line() {
+        let root = crate::steps::workspace_root();
+        let of = |part| count(&root, &format!("{{{{#conversation step04__visit{part}}}}}\n"));
+        assert!(of("").1 > 20, "{:?}", of(""));
+        assert_eq!(of(" from \"→ #2\" to \"← #2\""), (0, 2));
     }
 
     #[test]
