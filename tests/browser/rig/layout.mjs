@@ -181,7 +181,10 @@ export function layout() {
     }
 
     function empty() {
-        const blocks = document.querySelectorAll("main :is(pre, figure, svg, table, details, p, li, img)");
+        // Not what waits for words to be read aloud, nor the boxes of a picture made of a list.
+        const blocks = document.querySelectorAll(
+            "main :is(pre, figure, svg, table, details, img, p:not([aria-live]), li:not([aria-hidden=true] *))",
+        );
         return [...blocks]
             .filter((e) => visible(e))
             .filter((e) => {
