@@ -52,6 +52,7 @@ pub fn book_test(Arguments { filter, shots, no_shots }: Arguments) -> anyhow::Re
         }
     };
 
+    ensure!(!interrupt::requested(), "interrupted before the tests began");
     let rig = root.join("tests/browser/rig");
     // Chromium keeps its profile here. Nobody else deletes that of one that was killed.
     let scratch = tempfile::tempdir().context("cannot make a directory for the browser")?;
