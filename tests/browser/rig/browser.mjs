@@ -38,6 +38,8 @@ export class Browser {
     // Opens a file of the book, gives it to `look`, and closes it. Afterwards come the faults that
     // `look` returned, and what the page itself complained about.
     async visit({ file, theme = "light", width = 1440, height = 1000, script = true }, look) {
+        // Of its own for each visit: pages of one context share a window, and one that is resized
+        // while another has its picture taken leaves that with the wrong width.
         const context = await this.#context(theme, script);
         const page = await context.newPage();
         try {
@@ -53,7 +55,7 @@ export class Browser {
             const seen = `${width} ${theme}`;
             return [...complaints, ...faults].map((fault) => (fault.seen ? fault : { what: fault, seen }));
         } finally {
-            await page.close();
+            await context.close();
         }
     }
 
@@ -85,16 +87,7 @@ export class Browser {
         await this.#browser.close();
     }
 
-    // Pages of one theme share what a reader's browser would keep for them.
-    #context(theme, script) {
-        const key = `${theme} ${script}`;
-        if (!this.#contexts.has(key)) {
-            this.#contexts.set(key, this.#newContext(theme, script));
-        }
-        return this.#contexts.get(key);
-    }
-
-    async #newContext(theme, script) {
+    async #context(theme, script) {
         const context = await this.#browser.newContext({ offline: true, javaScriptEnabled: script });
         await context.addInitScript((theme) => {
             localStorage.setItem("mdbook-theme", theme);
@@ -110,7 +103,6 @@ export class Browser {
 
     #browser;
     #closing = false;
-    #contexts = new Map();
     #require;
 }
 
