@@ -17,19 +17,20 @@ use xshell::{Shell, cmd};
 
 use crate::package::search_path;
 use crate::vm::guest::{self, Programs, Tests};
-use crate::vm::report::{End, Report};
+use crate::vm::report::{End, Report, Verdicts};
+use crate::vm_test;
 use crate::vm_test::Arguments;
-use crate::{Outcome, steps, vm_test};
 
 /// Runs the selected tests here, one process each.
-pub fn run(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Outcome> {
+pub fn run(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Verdicts> {
     ensure!(geteuid().is_root(), "--kernel host mounts on this machine, which is for root: sudo …");
     OpenOptions::new()
         .read(true)
         .write(true)
         .open("/dev/fuse")
         .context("cannot open /dev/fuse on this machine. Try: sudo modprobe fuse")?;
-    let mut programs = guest::build(sh, Tests::for_suite(arguments.suite))?;
+    let mut programs =
+        guest::build(sh, &arguments.vm.workspace, Tests::for_suite(arguments.suite))?;
     if let Some(suite) = arguments.suite {
         suite.add_programs(sh, &mut programs)?;
     }
@@ -45,7 +46,7 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Outcome> {
         one(&programs, &name, arguments, &mut |record| report.take(record))?;
     }
     report.take(Record::Done)?;
-    report.conclude(End::Gone(String::new()), start.elapsed())
+    report.verdicts(End::Gone(String::new()), start.elapsed())
 }
 
 fn one(
@@ -77,7 +78,7 @@ fn one(
         .env("STEP_BIN_DIR", programs.dir())
         // A machine's own kernel is not emulated: the suites do their full work.
         .env("SUITE_SIZE", "full")
-        .env("INSTA_WORKSPACE_ROOT", steps::workspace_root())
+        .env("INSTA_WORKSPACE_ROOT", &arguments.vm.workspace)
         .env("INSTA_UPDATE", if arguments.accept { "always" } else { "no" })
         .env("INSTA_FORCE_PASS", if arguments.accept { "1" } else { "0" })
         .current_dir(dir.path())

@@ -53,9 +53,18 @@ pub fn find(sh: &Shell, named: &str) -> anyhow::Result<Step> {
 }
 
 impl Step {
+    /// Its directory, from the workspace's root: `steps/04-hello`.
+    pub fn dir(&self) -> String {
+        let name = self
+            .package
+            .strip_prefix("step")
+            .map_or_else(|| format!("{}-{}", self.number, self.package), str::to_owned);
+        format!("steps/{name}")
+    }
+
     /// Where its server's source is, from the workspace's root.
     pub fn source(&self) -> String {
-        format!("steps/{}/src/main.rs", self.package.trim_start_matches("step"))
+        format!("{}/src/main.rs", self.dir())
     }
 
     /// Does a user mean this one?
@@ -84,6 +93,10 @@ mod tests {
         for name in ["", "5", "step", "hello", "14", "404"] {
             assert!(!step.is_called(name), "{name}");
         }
+        assert_eq!(
+            (step.dir(), reference.dir()),
+            ("steps/04-hello".into(), "steps/13-fuse714".into())
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `cargo xtask vm-test`: the tests that need a kernel, in a VM.
 
-use std::io::{Write, stdout};
+use std::io::{Write, sink, stdout};
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::suite::{self, Suite};
 use crate::vm::guest::{Programs, Tests};
 use crate::vm::kernel::Kernel;
 use crate::vm::machine::{Heard, Machine};
-use crate::vm::report::{End, Report};
+use crate::vm::report::{End, Report, Verdicts};
 use crate::vm::{Options, Parts};
 use crate::{Outcome, host, self_test, snapshots, steps, vm};
 
@@ -62,6 +62,9 @@ pub struct Arguments {
     /// Boot the guest and give it this terminal, with a shell.
     #[arg(long, conflicts_with_all = ["filters", "accept", "list"])]
     shell: bool,
+    /// Only compare with the snapshots: what differs is not kept as a proposal.
+    #[arg(skip)]
+    pub judge: bool,
     #[command(flatten)]
     pub vm: Options,
 }
@@ -96,19 +99,32 @@ pub fn vm_test(mut arguments: Arguments) -> anyhow::Result<Outcome> {
         return list(&sh, &arguments);
     }
     if options.kernel == "host" {
-        return host::run(&sh, &arguments);
+        return Ok(host::run(&sh, &arguments)?.outcome());
     }
-    let mut parts = vm::prepare(&sh, options, Tests::for_suite(arguments.suite))?;
-    if let Some(suite) = arguments.suite {
-        suite.add_programs(&sh, &mut parts.programs)?;
-    }
-    for program in foreign_programs(&sh, &parts.programs, &arguments)? {
-        parts.programs.add(&sh, &program)?;
-    }
+    let parts = parts(&sh, &arguments)?;
     match &parts.kernels[..] {
-        [kernel] => run(&parts, kernel, &arguments, stdout()),
+        [kernel] => Ok(run(&parts, kernel, &arguments, stdout())?.outcome()),
         _ => side_by_side(&parts, &arguments),
     }
+}
+
+/// Runs the tests on one kernel, and tells nobody: for a command that has its own words for what became of
+/// them.
+pub fn verdicts(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Verdicts> {
+    let parts = parts(sh, arguments)?;
+    run(&parts, vm::only_kernel(&parts)?, arguments, sink())
+}
+
+/// All that a boot for these tests needs.
+fn parts(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Parts> {
+    let mut parts = vm::prepare(sh, &arguments.vm, Tests::for_suite(arguments.suite))?;
+    if let Some(suite) = arguments.suite {
+        suite.add_programs(sh, &mut parts.programs)?;
+    }
+    for program in foreign_programs(sh, &parts.programs, arguments)? {
+        parts.programs.add(sh, &program)?;
+    }
+    Ok(parts)
 }
 
 /// One kernel: boots it, runs the tests in it, and tells on `out`.
@@ -117,13 +133,17 @@ fn run(
     kernel: &Kernel,
     arguments: &Arguments,
     mut out: impl Write,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<Verdicts> {
     let options = &arguments.vm;
     let work = Work::Tests {
         filters: arguments.filters.clone(),
         exact: arguments.exact,
         timeout: options.timeout(),
-        environment: snapshots::environment(arguments.accept, kernel.cached.is_some()),
+        environment: snapshots::environment(
+            arguments.accept,
+            arguments.judge,
+            kernel.cached.is_some(),
+        ),
     };
     let start = Instant::now();
     let mut guest = vm::boot(&Shell::new()?, parts, kernel, options, work)?;
@@ -138,7 +158,7 @@ fn run(
     if matches!(end, End::Gone(_)) {
         snapshots::bring_back(guest.machine.finish()?, arguments.accept)?;
     }
-    report.conclude(end, start.elapsed())
+    report.verdicts(end, start.elapsed())
 }
 
 /// Several kernels at once, a VM each. Each report is printed whole when it is complete.
@@ -164,7 +184,7 @@ fn side_by_side(parts: &Parts, arguments: &Arguments) -> anyhow::Result<Outcome>
                     if let Err(error) = &result {
                         let _ = writeln!(out, "error: {error:#}");
                     }
-                    result
+                    result.map(|verdicts| verdicts.outcome())
                 })
             })
             .collect();
@@ -248,7 +268,8 @@ pub fn foreign_programs(
 }
 
 fn list(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let programs = vm::guest::build(sh, Tests::for_suite(arguments.suite))?;
+    let programs =
+        vm::guest::build(sh, &arguments.vm.workspace, Tests::for_suite(arguments.suite))?;
     for name in chosen(sh, &programs, arguments)? {
         println!("{name}");
     }

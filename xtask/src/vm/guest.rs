@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 use vm_init::{BIN_DIR, TESTS_DIR, WORKSPACE_DIR};
 use xshell::{PushEnv, Shell, cmd};
 
-use crate::steps::{self, workspace_root};
+use crate::steps;
 use crate::suite::Suite;
 use crate::vm::dynamic::libraries_of;
 use crate::vm::initramfs::Initramfs;
@@ -39,6 +39,8 @@ pub struct Programs {
     libraries: BTreeSet<PathBuf>,
     /// The test program.
     pub tests: PathBuf,
+    /// Where all of it was built from.
+    workspace: PathBuf,
 }
 
 /// Which test program goes into the guest.
@@ -65,15 +67,15 @@ pub fn statically(sh: &Shell) -> PushEnv<'_> {
     sh.push_env(flags, "-C target-feature=+crt-static")
 }
 
-/// Builds pid 1, each step's server, the client and the tests.
-pub fn build(sh: &Shell, tests: Tests) -> anyhow::Result<Programs> {
+/// Builds pid 1, each step's server, the client and the tests: those of a workspace.
+pub fn build(sh: &Shell, workspace: &Path, tests: Tests) -> anyhow::Result<Programs> {
     if !cfg!(target_arch = "x86_64") {
         bail!(
             "the VM is x86_64 only so far. On this machine's own kernel: cargo xtask run 04 MOUNTPOINT"
         );
     }
     let start = Instant::now();
-    let _there = sh.push_dir(workspace_root());
+    let _there = sh.push_dir(workspace);
     // A directory of its own, so that these flags do not make cargo build all else again.
     let _target = sh.push_env("CARGO_TARGET_DIR", "target/vm");
     let _static = statically(sh);
@@ -82,7 +84,12 @@ pub fn build(sh: &Shell, tests: Tests) -> anyhow::Result<Programs> {
     let _strip = sh.push_env("CARGO_PROFILE_DEV_STRIP", "debuginfo");
     let _opt = sh.push_env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
     eprintln!("building the guest's programs …");
-    let select = ["--target", TARGET, "--workspace", "--exclude", "xtask"];
+    let mut select = vec!["--target", TARGET, "--workspace"];
+    // A learner's workspace has none.
+    if workspace.join("xtask").exists() {
+        select.extend(["--exclude", "xtask"]);
+    }
+    let select = &select;
     cmd!(sh, "cargo build {select...} --bins --examples")
         .quiet()
         .run()
@@ -103,13 +110,14 @@ pub fn build(sh: &Shell, tests: Tests) -> anyhow::Result<Programs> {
         .with_context(|| format!("cargo built no test program called {name}"))?;
     eprintln!("[built: {:.1} s]", start.elapsed().as_secs_f64());
 
-    let built = workspace_root().join("target/vm").join(TARGET).join("debug");
+    let built = workspace.join("target/vm").join(TARGET).join("debug");
     let servers = steps::all(sh)?.into_iter().map(|step| step.package);
     let bin: Vec<_> =
         servers.chain(TOOLS.map(str::to_owned)).map(|name| built.join(name)).collect();
     let examples = EXAMPLES.map(|name| built.join("examples").join(name)).into();
     let init = built.join("vm-init");
-    Ok(Programs { init, bin, examples, libraries: BTreeSet::new(), tests })
+    let (libraries, workspace) = (BTreeSet::new(), workspace.to_owned());
+    Ok(Programs { init, bin, examples, libraries, tests, workspace })
 }
 
 /// The path in cargo's message about the test program of this name.
@@ -152,14 +160,14 @@ impl Programs {
         initramfs.link("/etc/mtab", "/proc/self/mounts")?;
         initramfs.file("/etc/fuse.conf", 0o644, b"# user_allow_other\n")?;
 
-        let snapshots = workspace_root().join("tests/snapshots");
+        let snapshots = self.workspace.join("tests/snapshots");
         if snapshots.exists() {
             for path in sh
                 .read_dir(&snapshots)?
                 .iter()
                 .filter(|p| p.extension().is_some_and(|e| e == "snap"))
             {
-                let inside = path.strip_prefix(workspace_root())?;
+                let inside = path.strip_prefix(&self.workspace)?;
                 initramfs.file(
                     &format!("{WORKSPACE_DIR}/{}", inside.display()),
                     0o644,

@@ -17,6 +17,7 @@ use anyhow::{Context, bail};
 use vm_init::{JOB_PATH, Job, Record, Work};
 use xshell::Shell;
 
+use crate::steps::workspace_root;
 use crate::vm::guest::{Programs, Tests};
 use crate::vm::initramfs::Initramfs;
 use crate::vm::kernel::Kernel;
@@ -48,6 +49,9 @@ pub struct Options {
     /// Show QEMU's command, and the guest's console at the end.
     #[arg(short, long)]
     pub verbose: bool,
+    /// Whose programs and tests: this workspace's, or the learner's (`mine/`).
+    #[arg(skip = workspace_root())]
+    pub workspace: PathBuf,
 }
 
 impl Default for Options {
@@ -60,6 +64,7 @@ impl Default for Options {
             timeout: None,
             gdb: false,
             verbose: false,
+            workspace: workspace_root(),
         }
     }
 }
@@ -91,7 +96,7 @@ pub struct Parts {
 pub fn prepare(sh: &Shell, options: &Options, tests: Tests) -> anyhow::Result<Parts> {
     let qemu = qemu::find_or_install(sh)?;
     let kernels = kernel::choose(sh, &options.kernel, options.modules.as_deref())?;
-    let programs = guest::build(sh, tests)?;
+    let programs = guest::build(sh, &options.workspace, tests)?;
     Ok(Parts { qemu, kernels, programs })
 }
 

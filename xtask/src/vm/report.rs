@@ -24,15 +24,38 @@ pub struct Report<W> {
     planned: Option<usize>,
     running: Option<String>,
     output: String,
-    passed: usize,
-    failures: Vec<Failure>,
+    passed: Vec<String>,
+    failed: Vec<Failure>,
     done: bool,
 }
 
-struct Failure {
-    test: String,
-    what: String,
-    output: String,
+/// A test that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Its name.
+    pub test: String,
+    /// How it ended, and what goes with that: `FAILED: exit status: 101`.
+    pub what: String,
+    /// What it printed.
+    pub output: String,
+}
+
+/// What became of each test of a run.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Verdicts {
+    /// Those that passed.
+    pub passed: Vec<String>,
+    /// Those that did not, in the order in which they ran.
+    pub failed: Vec<Failure>,
+    /// How many never began, since the guest went away.
+    pub not_run: usize,
+}
+
+impl Verdicts {
+    /// The verdict on the whole run.
+    pub fn outcome(&self) -> Outcome {
+        if self.failed.is_empty() && self.not_run == 0 { Outcome::Good } else { Outcome::Bad }
+    }
 }
 
 impl<W: Write> Report<W> {
@@ -44,8 +67,8 @@ impl<W: Write> Report<W> {
             planned: None,
             running: None,
             output: String::new(),
-            passed: 0,
-            failures: Vec::new(),
+            passed: Vec::new(),
+            failed: Vec::new(),
             done: false,
         }
     }
@@ -89,7 +112,7 @@ impl<W: Write> Report<W> {
         };
         let (word, what) = match verdict {
             Verdict::Passed => {
-                self.passed += 1;
+                self.passed.push(test);
                 return writeln!(self.out, "ok ({seconds:.2} s)");
             }
             Verdict::Failed { status } => ("FAILED", status),
@@ -114,12 +137,12 @@ impl<W: Write> Report<W> {
         writeln!(self.out, "{word} ({seconds:.2} s)")?;
         let what = format!("{word}: {what}");
         let output = without_frame(&self.output, &test);
-        self.failures.push(Failure { test, what, output });
+        self.failed.push(Failure { test, what, output });
         Ok(())
     }
 
-    /// Ends the report and judges the run. An error: the rig cannot tell.
-    pub fn conclude(mut self, end: End, took: Duration) -> anyhow::Result<Outcome> {
+    /// Ends the report and judges the run, test by test. An error: the rig cannot tell.
+    pub fn verdicts(mut self, end: End, took: Duration) -> anyhow::Result<Verdicts> {
         // ANCHOR: conclude
         if !self.done {
             match (end, self.running.take()) {
@@ -140,38 +163,33 @@ impl<W: Write> Report<W> {
             bail!("no test was selected. List them: cargo test --package kernel-tests -- --list");
         }
         self.tell_failures()?;
-        let failed = self.failures.len();
-        let not_run = planned.saturating_sub(self.passed + failed);
+        let (passed, failed) = (self.passed.len(), self.failed.len());
+        let not_run = planned.saturating_sub(passed + failed);
         writeln!(
             self.out,
-            "\ntest result: {}. {} passed; {failed} failed; {not_run} ignored; 0 measured; 0 filtered out; finished in {:.2}s",
+            "\ntest result: {}. {passed} passed; {failed} failed; {not_run} ignored; 0 measured; 0 filtered out; finished in {:.2}s",
             if failed == 0 && not_run == 0 { "ok" } else { "FAILED" },
-            self.passed,
             took.as_secs_f64()
         )?;
         if not_run > 0 {
             writeln!(self.out, "(ignored: {not_run} not run, since the guest went away)")?;
         }
-        Ok(if failed == 0 && not_run == 0 { Outcome::Good } else { Outcome::Bad })
+        Ok(Verdicts { passed: self.passed, failed: self.failed, not_run })
     }
 
     fn tell_failures(&mut self) -> io::Result<()> {
-        if !self.failures.is_empty() {
+        if !self.failed.is_empty() {
             writeln!(self.out, "\nfailures:")?;
         }
-        for Failure { test, what, output } in &self.failures {
+        for Failure { test, what, output } in &self.failed {
             writeln!(self.out, "\n---- {test} ----")?;
             if !output.is_empty() {
                 writeln!(self.out, "{output}")?;
             }
             writeln!(self.out, "{what}")?;
         }
-        if !self.failures.is_empty() {
-            writeln!(
-                self.out,
-                "\nAgain, one alone: cargo xtask vm-test {}",
-                self.failures[0].test
-            )?;
+        if let [first, ..] = &self.failed[..] {
+            writeln!(self.out, "\nAgain, one alone: cargo xtask vm-test {}", first.test)?;
         }
         Ok(())
     }

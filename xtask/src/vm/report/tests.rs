@@ -20,7 +20,8 @@ fn told(records: Vec<Record>) -> (String, anyhow::Result<Outcome>) {
     let mut report = Report::new(&mut text, false);
     let taken: anyhow::Result<()> = records.into_iter().try_for_each(|record| report.take(record));
     let end = End::Gone("  console | Kernel panic\n".into());
-    let outcome = taken.and_then(|()| report.conclude(end, Duration::from_millis(1500)));
+    let outcome = taken.and_then(|()| report.verdicts(end, Duration::from_millis(1500)));
+    let outcome = outcome.map(|verdicts| verdicts.outcome());
     (String::from_utf8(text).unwrap(), outcome)
 }
 
@@ -92,7 +93,7 @@ fn a_machine_lost_in_a_test_is_the_rigs() {
     report.take(Record::Plan { tests: 1 }).unwrap();
     report.take(start("innocent")).unwrap();
     let end = End::Lost(anyhow::anyhow!("QEMU: signal 9"));
-    let outcome = report.conclude(end, Duration::from_secs(1));
+    let outcome = report.verdicts(end, Duration::from_secs(1));
     assert_eq!(outcome.unwrap_err().to_string(), "QEMU: signal 9");
 }
 
