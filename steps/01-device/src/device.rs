@@ -48,16 +48,20 @@ impl Device {
 
     /// Gives the kernel one whole message, in one `write(2)`. It takes all of it or nothing.
     ///
+    /// ENOENT is no error: nobody waits for this reply any more, and it is [`Written::Unwanted`].
+    ///
     /// # Errors
     ///
-    /// EINVAL: the kernel finds the message malformed, for example its length field differs from its
-    /// length. The request then still waits for an answer.
+    /// Every other, as it came. EINVAL: the kernel finds the message malformed, for example its length
+    /// field differs from its length. The request then still waits for an answer.
     pub fn write_message(&self, message: &[u8]) -> io::Result<Written> {
+        // EXERCISE: 01.1
         match nix::unistd::write(&self.0, message) {
             Ok(_) => Ok(Written::Taken),
             Err(Errno::ENOENT) => Ok(Written::Unwanted),
             Err(errno) => Err(errno.into()),
         }
+        // EXERCISE_END: 01.1
     }
 }
 

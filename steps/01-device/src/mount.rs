@@ -180,12 +180,18 @@ impl MountPoint {
     }
     // ANCHOR_END: ours
 
-    /// A poll of a device whose connection has ended reports an error (`fuse_dev_poll`).
+    /// Does the connection of our device still live? Not if its owner has closed the device.
+    ///
+    /// Otherwise a poll(2) tells: of a device whose connection has ended it reports an error (POLLERR),
+    /// whatever it was asked for (`fuse_dev_poll`). So it asks for no event, and does not wait. If it fails,
+    /// or reports what has no name in [`PollFlags`], take the connection for ended.
     fn is_connected(&self) -> bool {
+        // EXERCISE: 01.4
         let Some(device) = self.device.upgrade() else { return false };
         let mut polled = [PollFd::new(device.as_fd(), PollFlags::empty())];
         let polled = poll(&mut polled, PollTimeout::ZERO).map(|_| polled[0].revents());
         matches!(polled, Ok(Some(events)) if !events.contains(PollFlags::POLLERR))
+        // EXERCISE_END: 01.4
     }
 }
 
@@ -200,12 +206,16 @@ fn detach(path: &Path) -> io::Result<()> {
 }
 // ANCHOR_END: detach
 
-/// The real path of `dir`, as the kernel will list it, if nothing is mounted there.
+/// The real path of `dir`, absolute and without symbolic links, as the kernel will list it, if nothing
+/// is mounted there. Whether it is a directory is for mount(2) to say.
 ///
 /// # Errors
 ///
-/// It is missing or busy, or a dead file system is mounted there.
+/// It cannot be resolved: it is missing, or its path leads through what is no directory, or through a
+/// FUSE mount whose server is gone. Such an error names `dir` as it was given. Or something is mounted
+/// there already, dead or alive: that one names the real path.
 pub fn fit_mount_point(dir: &Path) -> Result<PathBuf, MountError> {
+    // EXERCISE: 01.3
     let path = dir
         .canonicalize()
         .map_err(|e| MountError { dir: dir.to_owned(), why: why(errno_of(&e)) })?;
@@ -213,6 +223,7 @@ pub fn fit_mount_point(dir: &Path) -> Result<PathBuf, MountError> {
         Some(other) => Err(MountError { dir: path, why: Why::Busy(other) }),
         None => Ok(path),
     }
+    // EXERCISE_END: 01.3
 }
 
 fn listed(path: &Path) -> Result<Option<Mounted>, MountError> {
@@ -316,5 +327,12 @@ mod tests {
         assert!(matches!(why("/no/such/place"), Why::Missing));
         assert!(matches!(why("/proc/self/stat/x"), Why::NotADirectory));
         assert!(matches!(why("/proc"), Why::Busy(proc) if proc.fs_type == "proc"));
+    }
+
+    #[test]
+    fn a_fit_directory_is_known_by_its_real_path() {
+        let here = std::env::current_dir().unwrap().canonicalize().unwrap();
+        assert_eq!(fit_mount_point("src".as_ref()).unwrap(), here.join("src"));
+        assert_eq!(fit_mount_point("/proc/self/cwd".as_ref()).unwrap(), here, "a symbolic link");
     }
 }

@@ -28,9 +28,15 @@ fn topmost(mountinfo: &[u8], path: &Path) -> Option<Mounted> {
     mountinfo.split(|&b| b == b'\n').filter_map(|line| parse(line, &wanted)).next_back()
 }
 
-/// `42 27 0:39 / /tmp/m rw,relatime shared:7 - fuse hello rw,user_id=0,group_id=0`: the mount point
-/// is the fifth field, and optional fields end at a lone `-`.
+/// What one line of mountinfo says of a mount on `wanted` (escaped, as the kernel writes it). `None`
+/// for a line about another mount point, and for one with too few fields.
+///
+/// `42 27 0:39 / /tmp/m rw,relatime shared:7 - fuse hello rw,user_id=0,group_id=0`: a space between
+/// two fields. The third is the device number, the fifth the mount point. After the sixth come
+/// optional fields (here `shared:7`), none or several, and end at a lone `-`. Behind it stand the type
+/// and the source. They are taken as they stand, but for bytes that are no UTF-8: those are replaced.
 fn parse(line: &[u8], wanted: &[u8]) -> Option<Mounted> {
+    // EXERCISE: 01.2
     let text = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
     let mut fields = line.split(|&b| b == b' ');
     let device_number = text(fields.nth(2)?);
@@ -39,6 +45,7 @@ fn parse(line: &[u8], wanted: &[u8]) -> Option<Mounted> {
     }
     fields.find(|field| *field == b"-")?;
     Some(Mounted { device_number, fs_type: text(fields.next()?), source: text(fields.next()?) })
+    // EXERCISE_END: 01.2
 }
 
 /// The kernel writes white space and the backslash as three octal digits (`show_mountinfo`).

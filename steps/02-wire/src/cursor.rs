@@ -70,23 +70,37 @@ impl<'a> Cursor<'a> {
     }
     // ANCHOR_END: take
 
-    /// A struct, copied out: the buffer owes us no alignment.
+    /// The next struct, copied out: the buffer owes us no alignment. In the trail it is one piece, with
+    /// its kernel name and its fields.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Short`], where the struct should start. Nothing was read then.
     pub fn structure<T: WireStruct>(&mut self) -> Result<T, Fault> {
+        // EXERCISE: 02.2
         let start = self.at;
         let bytes = self.take(T::NAME, T::SIZE, T::FIELDS)?;
         T::read_from_bytes(bytes).map_err(|_| Fault {
             offset: start,
             problem: Problem::Short { what: T::NAME, needed: T::SIZE, found: bytes.len() },
         })
+        // EXERCISE_END: 02.2
     }
 
-    /// A name that ends with a NUL. The NUL is read too, and not part of the name.
+    /// A name that ends with a NUL. The NUL is read too, and not part of the name. In the trail both
+    /// are one piece, without fields.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Unterminated`], where the name starts: no NUL is left. Nothing was read then.
     pub fn name(&mut self, what: &'static str) -> Result<&'a OsStr, Fault> {
+        // EXERCISE: 02.3
         let Some(len) = self.left().iter().position(|&byte| byte == 0) else {
             return Err(self.fault(Problem::Unterminated { what }));
         };
         let bytes = self.take(what, len + 1, &[])?;
         Ok(OsStr::from_bytes(&bytes[..len]))
+        // EXERCISE_END: 02.3
     }
 
     /// So many bytes of data.

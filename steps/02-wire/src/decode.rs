@@ -5,15 +5,17 @@ use crate::cursor::Cursor;
 use crate::malformed::{Fault, Malformed, Problem};
 use crate::operation::Operation;
 
-/// How many bytes of the message [`decode`] needs: all of them for most, the first 80 of a WRITE,
-/// whose data may still be in a pipe. Never less than a header. The number comes from the kernel's
-/// `len`: hold it against your buffer.
+/// How many bytes of the message [`decode`] needs: all of them for most, opcodes newer than 7.14 among
+/// them; of a WRITE at most the first 80, since its data may still be in a pipe. Never less than a
+/// header, whatever `len` says. The number comes from the kernel's `len`: hold it against your buffer.
 pub fn head_len(header: &InHeader) -> usize {
+    // EXERCISE: 02.1
     let len = (header.len as usize).max(InHeader::SIZE);
     match Opcode::from_u32(header.opcode) {
         Some(Opcode::Write) => len.min(InHeader::SIZE + WriteIn::SIZE),
         _ => len,
     }
+    // EXERCISE_END: 02.1
 }
 
 /// Reads a request.

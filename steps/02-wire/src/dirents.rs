@@ -23,13 +23,17 @@ impl Dirents {
         Dirents { bytes: Vec::new(), limit }
     }
 
-    /// Adds an entry, or returns false and adds nothing when it does not fit.
+    /// Adds an entry, or returns false and adds nothing when it does not fit into what is left of the
+    /// limit, the zeros at its end included.
+    ///
+    /// An entry is a [`Dirent`], then the name without a NUL, then zeros up to a multiple of 8.
     ///
     /// `off` is where the *next* entry starts, in any numbering that suits the server, so long as
     /// it is not 0. `kind` is the type of the file: its mode, shifted right by 12 (`DT_REG` is 8,
     /// `DT_DIR` is 4). The kernel takes no name that is empty or has a `/` in it.
     #[must_use = "an entry that does not fit was not added"]
     pub fn push(&mut self, ino: u64, off: u64, kind: u32, name: &OsStr) -> bool {
+        // EXERCISE: 02.4
         let padded = padded_len(name.len());
         if padded > self.limit - self.bytes.len() {
             return false;
@@ -40,6 +44,7 @@ impl Dirents {
         self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.resize(end, 0);
         true
+        // EXERCISE_END: 02.4
     }
 
     /// The listing so far.
