@@ -7,8 +7,12 @@ use nix::sys::stat::FileStat;
 use nix::sys::statvfs::fstatvfs;
 use step02_wire::abi::{Attr, Kstatfs};
 
-/// `struct stat` → `struct fuse_attr`
+/// `struct stat` → `struct fuse_attr`: each field goes to its namesake, and `padding` is 0.
+///
+/// The inode number is the source's own. Times before 1970 are negative, and go over with all their bits: the
+/// kernel takes the seconds as signed. A device number is packed anew, by `rdev`.
 pub fn attr(stat: &FileStat) -> Attr {
+    // EXERCISE: 07.1
     Attr {
         ino: stat.st_ino,
         size: stat.st_size as u64,
@@ -28,6 +32,7 @@ pub fn attr(stat: &FileStat) -> Attr {
         blksize: stat.st_blksize as u32,
         padding: 0,
     }
+    // EXERCISE_END: 07.1
 }
 
 /// A device number as the kernel packs it into 32 bits (`new_encode_dev`, linux/kdev_t.h).

@@ -96,7 +96,15 @@ struct Entry<'a> {
 }
 
 /// The first of the entries that getdents64 wrote, and its length; none, where no whole one is.
+///
+/// ```text
+/// byte 0: ino (8 bytes)   8: off (8)   16: length (2)   18: kind (1)   19: name, NUL, zeros
+/// ```
+///
+/// Numbers are in the byte order of this machine. The length is that of all of it, zeros included, and the next
+/// entry begins there. The name ends before its NUL.
 fn first_entry(bytes: &[u8]) -> Option<(Entry<'_>, usize)> {
+    // EXERCISE: 07.4
     let (ino, rest) = bytes.split_first_chunk()?;
     let (off, rest) = rest.split_first_chunk()?;
     let (length, rest) = rest.split_first_chunk()?;
@@ -106,6 +114,7 @@ fn first_entry(bytes: &[u8]) -> Option<(Entry<'_>, usize)> {
     let name = CStr::from_bytes_until_nul(bytes.get(19..length)?).ok()?;
     let (ino, off) = (u64::from_ne_bytes(*ino), u64::from_ne_bytes(*off));
     Some((Entry { ino, off, kind: *kind, name: OsStr::from_bytes(name.to_bytes()) }, length))
+    // EXERCISE_END: 07.4
 }
 
 #[cfg(test)]

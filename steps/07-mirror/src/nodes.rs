@@ -96,8 +96,13 @@ impl Nodes {
     }
     // ANCHOR_END: told
 
-    /// The kernel gives references back. With the last one the descriptor is closed. The root stays.
+    /// The kernel gives so many references back. With the last one the node leaves both maps of the
+    /// table, and its descriptor is closed, as soon as nobody is using it any more. The root stays, however many come.
+    ///
+    /// More than there are count as all of them. A node that is not known is passed over: a FORGET has no
+    /// answer, so there is nobody to complain to.
     pub fn forget(&self, id: u64, references: u64) {
+        // EXERCISE: 07.2
         let mut table = self.table();
         let Some(known) = table.known.get_mut(&id) else { return };
         known.lookups = known.lookups.saturating_sub(references);
@@ -107,6 +112,7 @@ impl Nodes {
         {
             table.by_inode.remove(&known.inode);
         }
+        // EXERCISE_END: 07.2
     }
 
     /// How many there are, the root among them.

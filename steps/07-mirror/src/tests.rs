@@ -1,14 +1,14 @@
 //! The mirror without a kernel, over a directory of its own.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::time::Duration;
+use std::fs::{self, File, FileTimes, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::time::{Duration, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
+use nix::unistd::{Gid, Uid, chown, mkfifo};
 use step02_wire::abi::*;
 use step02_wire::{Dirents, dirents};
 use step05_server::Filesystem;
@@ -53,8 +53,52 @@ fn no_name_leads_out_and_two_names_of_a_file_are_one_node() {
     mirror.forget(&about(link.nodeid), 1);
     mirror.forget(&about(ROOT_ID), 9);
     assert_eq!(mirror.counters(), Counters { nodes: 1, handles: 0 });
+    let again = lookup("out").unwrap();
+    assert_ne!(again.nodeid, link.nodeid, "what was forgotten is a new node");
+    assert_eq!(mirror.readlink(&about(again.nodeid)), Ok(b"../outside".to_vec()));
     let read = mirror.read(&about(file.nodeid), &ReadIn { fh, ..ReadIn::default() });
     assert_eq!(read.unwrap_err(), Errno::EBADF);
+}
+
+#[test]
+fn what_the_source_says_of_a_file_is_what_the_kernel_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, elsewhere) = (dir.path().join("source"), dir.path().join("elsewhere"));
+    fs::create_dir(&source).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    let path = source.join("file");
+    fs::write(&path, vec![7; 12_345]).unwrap();
+    fs::hard_link(&path, source.join("other")).unwrap();
+    // So that user and group differ; only root may.
+    let _ = chown(&path, Some(Uid::from_raw(12)), Some(Gid::from_raw(34)));
+    fs::set_permissions(&path, Permissions::from_mode(0o4751)).unwrap();
+    let times = FileTimes::new()
+        .set_accessed(UNIX_EPOCH - Duration::from_millis(4_750))
+        .set_modified(UNIX_EPOCH + Duration::from_millis(7_500));
+    File::options().write(true).open(&path).unwrap().set_times(times).unwrap();
+    let mirror = Mirror::open(&source, &elsewhere, Duration::ZERO).unwrap();
+    let told = mirror.lookup(&about(ROOT_ID), OsStr::new("file")).unwrap().attr;
+    let stat = fs::metadata(&path).unwrap();
+    assert_eq!((stat.atime(), stat.atime_nsec()), (-5, 250_000_000));
+    let expected = Attr {
+        ino: stat.ino(),
+        size: 12_345,
+        blocks: stat.blocks(),
+        atime: stat.atime() as u64,
+        mtime: 7,
+        ctime: stat.ctime() as u64,
+        atimensec: 250_000_000,
+        mtimensec: 500_000_000,
+        ctimensec: stat.ctime_nsec() as u32,
+        mode: libc::S_IFREG | 0o4751,
+        nlink: 2,
+        uid: stat.uid(),
+        gid: stat.gid(),
+        rdev: 0,
+        blksize: stat.blksize() as u32,
+        padding: 0,
+    };
+    assert_eq!(told, expected);
 }
 
 #[test]

@@ -56,8 +56,17 @@ fn c_string(text: &OsStr) -> Result<CString, Errno> {
     CString::new(text.as_bytes()).map_err(|_| Errno::EINVAL)
 }
 
-/// Asks for the size, then for the bytes; and again, if they grew in between.
+/// Asks for the size, then for the bytes; and begins anew, if they grew in between. They may also have
+/// shrunk: the result is as long as what came.
+///
+/// `ask(room, size)` is the system call. With a `size` of 0 it only tells how many bytes there are. Otherwise
+/// it writes them to `room`, which has `size` bytes, and tells how many those were. -1: the errno says why.
+///
+/// # Errors
+///
+/// Whatever the call says, but for ERANGE where it was given room: that is too small by now.
 fn whole(ask: impl Fn(*mut c_void, usize) -> isize) -> Result<Vec<u8>, Errno> {
+    // EXERCISE: 07.3
     loop {
         let mut bytes = vec![0; Errno::result(ask(null_mut(), 0))? as usize];
         // Without room, the call would tell the size once more.
@@ -71,5 +80,43 @@ fn whole(ask: impl Fn(*mut c_void, usize) -> isize) -> Result<Vec<u8>, Errno> {
                 return Ok(bytes);
             }
         }
+    }
+    // EXERCISE_END: 07.3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Asks for an attribute that is another one at each call.
+    fn asked(values: &[Result<&str, Errno>]) -> (Result<String, Errno>, usize) {
+        let calls = Cell::new(0);
+        let got = whole(|room, size| {
+            let value = values[calls.replace(calls.get() + 1)];
+            match value {
+                Ok(value) if size == 0 => return value.len() as isize,
+                Ok(value) if value.len() <= size => {
+                    // SAFETY: `whole` gives room for `size` bytes, and the value has no more.
+                    unsafe { room.cast::<u8>().copy_from(value.as_ptr(), value.len()) };
+                    return value.len() as isize;
+                }
+                Ok(_) => Errno::ERANGE.set(),
+                Err(errno) => errno.set(),
+            }
+            -1
+        });
+        (got.map(|bytes| String::from_utf8(bytes).unwrap()), calls.get())
+    }
+
+    #[test]
+    fn a_value_may_change_between_two_calls() {
+        let all = |value: &str, calls| (Ok(value.to_owned()), calls);
+        assert_eq!(asked(&[Ok("blue"), Ok("blue")]), all("blue", 2));
+        assert_eq!(asked(&[Ok("blue"), Ok("ultramarine"), Ok("red"), Ok("red")]), all("red", 4));
+        assert_eq!(asked(&[Ok("ultramarine"), Ok("red")]), all("red", 2));
+        assert_eq!(asked(&[Ok("")]), all("", 1));
+        assert_eq!(asked(&[Err(Errno::ENODATA)]), (Err(Errno::ENODATA), 1));
+        assert_eq!(asked(&[Ok("blue"), Err(Errno::ENODATA)]), (Err(Errno::ENODATA), 2));
     }
 }

@@ -190,7 +190,8 @@ fn getlk_tells_what_is_in_the_way() {
         let replies = rig.ask(&[lock(9, Opcode::Getlk, 2, libc::F_WRLCK, range)]);
         LkOut::read_from_bytes(replies[0].1.as_ref().unwrap()).unwrap().lk
     };
-    assert_eq!(ask((5, 9)).r#type, libc::F_UNLCK as u32);
+    let free = FileLock { start: 5, end: 9, r#type: libc::F_UNLCK as u32, pid: 2 };
+    assert_eq!(ask((5, 9)), free);
     rig.ask(&[lock(2, Opcode::Setlk, 1, libc::F_RDLCK, (0, 6))]);
     let held = ask((5, 9));
     assert_eq!((held.r#type, held.start, held.end, held.pid), (libc::F_RDLCK as u32, 0, 6, 1));

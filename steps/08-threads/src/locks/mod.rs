@@ -50,7 +50,10 @@ impl<H> Locks<H> {
         served.into_iter().for_each(|owed| owed.answer(Ok(Answer::empty())));
     }
 
+    /// GETLK: the lock that is in the way of the one asked for, by its range, its kind (F_RDLCK or F_WRLCK)
+    /// and the process that took it. If none is: what was asked for, with the type F_UNLCK.
     fn get(&self, node: u64, arg: &LkIn) -> FileLock {
+        // EXERCISE: 08.4
         let wanted = wanted(arg);
         match locked(&self.table).conflict(node, family(arg), &wanted) {
             None => FileLock { r#type: libc::F_UNLCK as u32, ..arg.lk },
@@ -59,6 +62,7 @@ impl<H> Locks<H> {
                 FileLock { start, end, r#type: kind as u32, pid }
             }
         }
+        // EXERCISE_END: 08.4
     }
 
     fn set(&self, node: u64, arg: &LkIn, waits: bool, owed: Owed) {

@@ -29,13 +29,16 @@ impl Lock {
         [before, after].into_iter().flatten().filter(|part| part.start <= part.end)
     }
 
-    /// Both as one, if they are one owner's, of one kind, and without a gap between.
+    /// Both as one, if they are one owner's, of one kind, and without a gap between: bytes 0 to 4 and 5 to 9
+    /// have none. An `end` may be the largest `u64`. Process and handle are those of `self`.
     fn joined(self, other: Lock) -> Option<Lock> {
+        // EXERCISE: 08.1
         let touches =
             other.start <= self.end.saturating_add(1) && self.start <= other.end.saturating_add(1);
         let alike = (self.owner, self.exclusive) == (other.owner, other.exclusive);
         let (start, end) = (self.start.min(other.start), self.end.max(other.end));
         (touches && alike).then_some(Lock { start, end, ..self })
+        // EXERCISE_END: 08.1
     }
 }
 
@@ -44,14 +47,19 @@ impl Lock {
 pub struct Ranges(Vec<Lock>);
 
 impl Ranges {
-    /// A lock of somebody else's that is in the way of this one: the first in the file.
+    /// A lock of somebody else's that is in the way of this one. Of several the first in the file: the one
+    /// with the lowest `start`.
+    ///
+    /// Two locks are in each other's way if they have a byte in common, and not both are shared.
     pub fn conflict(&self, wanted: &Lock) -> Option<Lock> {
+        // EXERCISE: 08.2
         let in_the_way = |held: &&Lock| {
             held.owner != wanted.owner
                 && held.overlaps(wanted.start, wanted.end)
                 && (held.exclusive || wanted.exclusive)
         };
         self.0.iter().filter(in_the_way).min_by_key(|held| held.start).copied()
+        // EXERCISE_END: 08.2
     }
 
     /// Takes a lock that nothing is in the way of. What its owner has there already is replaced.
@@ -136,6 +144,22 @@ mod tests {
         assert_eq!(told(&ranges), "1w0-0");
         ranges.unlock(1, 0, 0);
         assert!(ranges.is_empty());
+        for (first, second) in [((5, u64::MAX), (1, 4)), ((1, 4), (5, u64::MAX))] {
+            let mut ranges = Ranges::default();
+            ranges.set(lock(1, first.0, first.1, true));
+            ranges.set(lock(1, second.0, second.1, true));
+            assert_eq!(told(&ranges), format!("1w1-{}", u64::MAX));
+        }
+    }
+
+    #[test]
+    fn of_several_in_the_way_the_first_in_the_file_is_told() {
+        let mut ranges = Ranges::default();
+        for (owner, start) in [(1, 20), (2, 10), (3, 30)] {
+            ranges.set(lock(owner, start, start + 5, false));
+        }
+        assert_eq!(ranges.conflict(&lock(4, 0, 40, true)).unwrap().owner, 2);
+        assert_eq!(ranges.conflict(&lock(2, 0, 40, true)).unwrap().owner, 1);
     }
 
     #[test]

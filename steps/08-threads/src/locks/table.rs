@@ -65,8 +65,14 @@ impl<W> Table<W> {
         }
     }
 
-    /// Takes a lock, if nothing is in its way.
+    /// Takes a lock, if nothing is in its way. Returns whether it did.
+    ///
+    /// If not, all is as before; but with flock(2), an owner who has a lock of the other kind gives that up
+    /// first, and has none if the new one is then refused.
+    ///
+    /// Who waits is not served by this, even where something was given up: [`Table::served`] does it.
     pub fn lock(&mut self, node: u64, family: Family, wanted: Lock) -> bool {
+        // EXERCISE: 08.3
         let ranges = self.node(node).family(family);
         // flock(2): "Converting a lock is not guaranteed to be atomic: the existing lock is first removed,
         // and then a new lock is established." That holds also where the new one is refused.
@@ -80,6 +86,7 @@ impl<W> Table<W> {
             ranges.set(wanted);
         }
         free
+        // EXERCISE_END: 08.3
     }
 
     /// Lets somebody wait for a lock that could not be taken.
