@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod host;
 mod interrupt;
+mod learn;
 mod package;
 mod run;
 mod self_test;
@@ -36,6 +37,11 @@ enum Command {
     VmTest(vm_test::Arguments),
     VmRun(vm_run::Arguments),
     Run(run::Arguments),
+    Start(learn::start::Arguments),
+    Check(learn::check::Arguments),
+    Hint(learn::hint::Arguments),
+    Solution(learn::solution::Arguments),
+    LearnSelftest(learn::selftest::Arguments),
     Bench(bench::Arguments),
     Book(book::Arguments),
     BookReplay(book::replay::Arguments),
@@ -61,6 +67,11 @@ fn main() -> ExitCode {
         Command::VmTest(arguments) => vm_test::vm_test(arguments),
         Command::VmRun(arguments) => vm_run::vm_run(arguments),
         Command::Run(arguments) => run::run(arguments),
+        Command::Start(arguments) => learn::start::start(arguments),
+        Command::Check(arguments) => learn::check::check(arguments),
+        Command::Hint(arguments) => learn::hint::hint(arguments),
+        Command::Solution(arguments) => learn::solution::solution(arguments),
+        Command::LearnSelftest(arguments) => learn::selftest::learn_selftest(arguments),
         Command::Bench(arguments) => bench::bench(arguments),
         Command::Book(arguments) => book::book(arguments),
         Command::BookReplay(arguments) => book::replay::book_replay(arguments),

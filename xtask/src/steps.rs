@@ -62,6 +62,22 @@ impl Step {
         format!("steps/{name}")
     }
 
+    /// What cargo builds of it: the reference has its program in a package of its own.
+    pub fn packages(&self) -> Vec<String> {
+        let program = (self.package == REFERENCE).then(|| format!("{REFERENCE}-cli"));
+        std::iter::once(self.package.clone()).chain(program).collect()
+    }
+
+    /// Is a test of this name one of its own? `step05::…` through a kernel; without one, by the directory of
+    /// its package: `05-server::…`.
+    pub fn owns(&self, test: &str) -> bool {
+        let module = test.split("::").next().unwrap_or_default();
+        let dir = self.dir();
+        module == format!("step{}", self.number)
+            || dir.ends_with(&format!("/{module}"))
+            || (self.package == REFERENCE && module == "cli")
+    }
+
     /// Where its server's source is, from the workspace's root.
     pub fn source(&self) -> String {
         format!("{}/src/main.rs", self.dir())
@@ -93,6 +109,12 @@ mod tests {
         for name in ["", "5", "step", "hello", "14", "404"] {
             assert!(!step.is_called(name), "{name}");
         }
+        assert!(
+            step.owns("step04::a") && step.owns("04-hello::tests::a") && !step.owns("step05::a")
+        );
+        assert!(
+            reference.owns("cli::a") && reference.owns("13-fuse714::a") && !step.owns("cli::a")
+        );
         assert_eq!(
             (step.dir(), reference.dir()),
             ("steps/04-hello".into(), "steps/13-fuse714".into())

@@ -58,6 +58,9 @@ pub enum Work {
     Shell,
 }
 
+/// What a learner's server says that runs into an exercise nobody has written yet, as `todo!` has it.
+pub const HOLE: &str = "not yet implemented: exercise ";
+
 /// What makes a test program list its tests, a line each: `step04::ls_and_cat_work: test`.
 ///
 /// `--include-ignored`: the attribute only keeps them out of a plain `cargo test`.

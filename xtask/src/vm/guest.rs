@@ -2,6 +2,7 @@
 //! that a program of the host's brings.
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use anyhow::{Context, bail, ensure};
 use vm_init::{BIN_DIR, TESTS_DIR, WORKSPACE_DIR};
 use xshell::{PushEnv, Shell, cmd};
 
-use crate::steps;
+use crate::steps::{self, workspace_root};
 use crate::suite::Suite;
 use crate::vm::dynamic::libraries_of;
 use crate::vm::initramfs::Initramfs;
@@ -32,6 +33,8 @@ const GROUP: &[u8] = b"root:x:0:\ndaemon:x:1:\nuser:x:1000:\nnogroup:x:65534:\n"
 /// Where the built programs are.
 pub struct Programs {
     init: PathBuf,
+    /// The directory on the host that holds all the others.
+    dir: PathBuf,
     bin: Vec<PathBuf>,
     /// Those of the reference, in a directory of their own.
     examples: Vec<PathBuf>,
@@ -41,6 +44,16 @@ pub struct Programs {
     pub tests: PathBuf,
     /// Where all of it was built from.
     workspace: PathBuf,
+}
+
+/// What cargo could not build, and has said why. It may be the learner's to mend.
+#[derive(Debug)]
+pub struct CannotBuild(pub &'static str);
+
+impl Display for CannotBuild {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot build {}", self.0)
+    }
 }
 
 /// Which test program goes into the guest.
@@ -75,7 +88,6 @@ pub fn build(sh: &Shell, workspace: &Path, tests: Tests) -> anyhow::Result<Progr
         );
     }
     let start = Instant::now();
-    let _there = sh.push_dir(workspace);
     // A directory of its own, so that these flags do not make cargo build all else again.
     let _target = sh.push_env("CARGO_TARGET_DIR", "target/vm");
     let _static = statically(sh);
@@ -84,23 +96,27 @@ pub fn build(sh: &Shell, workspace: &Path, tests: Tests) -> anyhow::Result<Progr
     let _strip = sh.push_env("CARGO_PROFILE_DEV_STRIP", "debuginfo");
     let _opt = sh.push_env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
     eprintln!("building the guest's programs …");
-    let mut select = vec!["--target", TARGET, "--workspace"];
-    // A learner's workspace has none.
-    if workspace.join("xtask").exists() {
-        select.extend(["--exclude", "xtask"]);
+    let ours = ["--target", TARGET, "--workspace", "--exclude", "xtask"];
+    let mut select = &ours[..];
+    let root = workspace_root();
+    if workspace != root {
+        // A learner's workspace has no xtask; and pid 1, which judges, must not stand on what it judges.
+        let _there = sh.push_dir(&root);
+        cmd!(sh, "cargo build {ours...} --bin vm-init").quiet().run()?;
+        select = &ours[..3];
     }
-    let select = &select;
+    let _there = sh.push_dir(workspace);
     cmd!(sh, "cargo build {select...} --bins --examples")
         .quiet()
         .run()
-        .context("cannot build the guest's programs")?;
+        .context(CannotBuild("the guest's programs"))?;
     let messages = cmd!(
         sh,
         "cargo test {select...} --no-run --test kernel --test selftest --test suites --message-format json"
     )
     .quiet()
     .read()
-    .context("cannot build the tests")?;
+    .context(CannotBuild("the tests"))?;
     let name = match tests {
         Tests::OfTheSteps => "kernel",
         Tests::OfTheRig => "selftest",
@@ -110,14 +126,13 @@ pub fn build(sh: &Shell, workspace: &Path, tests: Tests) -> anyhow::Result<Progr
         .with_context(|| format!("cargo built no test program called {name}"))?;
     eprintln!("[built: {:.1} s]", start.elapsed().as_secs_f64());
 
-    let built = workspace.join("target/vm").join(TARGET).join("debug");
+    let built = |workspace: &Path| workspace.join("target/vm").join(TARGET).join("debug");
+    let (init, dir) = (built(&root).join("vm-init"), built(workspace));
     let servers = steps::all(sh)?.into_iter().map(|step| step.package);
-    let bin: Vec<_> =
-        servers.chain(TOOLS.map(str::to_owned)).map(|name| built.join(name)).collect();
-    let examples = EXAMPLES.map(|name| built.join("examples").join(name)).into();
-    let init = built.join("vm-init");
+    let bin: Vec<_> = servers.chain(TOOLS.map(str::to_owned)).map(|name| dir.join(name)).collect();
+    let examples = EXAMPLES.map(|name| dir.join("examples").join(name)).into();
     let (libraries, workspace) = (BTreeSet::new(), workspace.to_owned());
-    Ok(Programs { init, bin, examples, libraries, tests, workspace })
+    Ok(Programs { init, dir, bin, examples, libraries, tests, workspace })
 }
 
 /// The path in cargo's message about the test program of this name.
@@ -188,7 +203,7 @@ impl Programs {
 
     /// The directory on the host that holds them all.
     pub fn dir(&self) -> &Path {
-        self.init.parent().unwrap_or(Path::new("/"))
+        &self.dir
     }
 
     /// Is a program of this name in the guest?

@@ -196,7 +196,7 @@ impl<W: Write> Report<W> {
 }
 
 /// What a test printed, without what its test program prints around it.
-fn without_frame(output: &str, test: &str) -> String {
+pub fn without_frame(output: &str, test: &str) -> String {
     let opening = format!("test {test} ... ");
     let listed = format!("    {test}");
     let frame = |line: &&str| {

@@ -1,0 +1,72 @@
+//! Learning by doing: `start` punches holes into a copy of the steps, `check` judges what the learner put
+//! into them, `hint` and `solution` help. `learn-selftest` proves all of it.
+
+pub mod check;
+pub mod exercises;
+pub mod hint;
+pub mod holes;
+mod judge;
+mod mine;
+pub mod selftest;
+pub mod solution;
+mod standing;
+pub mod start;
+mod turns;
+
+use std::path::Path;
+
+use anyhow::Error;
+use xshell::Shell;
+
+use crate::learn::exercises::Exercise;
+use crate::learn::standing::Task;
+use crate::steps::{self, Step};
+use crate::vm::guest::CannotBuild;
+use crate::vm::report::Verdicts;
+
+/// The exercises of a step, as a workspace has them.
+fn tasks(workspace: &Path, step: &Step) -> anyhow::Result<Vec<Task>> {
+    let exercises = exercises::of(step)?.into_iter();
+    let task = |exercise: Exercise| {
+        let source = exercise.source(workspace)?;
+        let place = exercise.place(&source)?;
+        let (is_open, line) = (place.is_open(&exercise.id), place.line());
+        Ok(Task { is_open, line, exercise })
+    };
+    exercises.map(task).collect()
+}
+
+/// The holes of a workspace that are open in other steps than this one.
+fn open_elsewhere(sh: &Shell, workspace: &Path, step: &Step) -> anyhow::Result<Vec<String>> {
+    let mut open = Vec::new();
+    for other in steps::all(sh)?.iter().filter(|other| *other != step) {
+        let tasks = tasks(workspace, other)?.into_iter();
+        open.extend(tasks.filter(|task| task.is_open).map(|task| task.exercise.id));
+    }
+    Ok(open)
+}
+
+/// All tests of these steps.
+fn verdicts(sh: &Shell, workspace: &Path, steps: &[Step]) -> anyhow::Result<Verdicts> {
+    let first = judge::without_a_kernel(sh, workspace, steps)?;
+    Ok(judge::together(first, judge::through_a_kernel(sh, workspace, steps)?))
+}
+
+/// Is it the learner's to mend, and not the rig's?
+fn is_the_learners(error: &Error) -> bool {
+    error.downcast_ref::<CannotBuild>().is_some()
+}
+
+/// The verdicts on the tests of one step.
+fn only_of(step: &Step, verdicts: &Verdicts) -> Verdicts {
+    Verdicts {
+        passed: verdicts.passed.iter().filter(|test| step.owns(test)).cloned().collect(),
+        failed: verdicts
+            .failed
+            .iter()
+            .filter(|failure| step.owns(&failure.test))
+            .cloned()
+            .collect(),
+        not_run: 0,
+    }
+}

@@ -1,0 +1,208 @@
+//! How a learner stands: from the tests' verdicts to the exercises, and to what is next.
+
+use std::fmt::Write;
+
+use crate::Outcome;
+use crate::learn::exercises::Exercise;
+use crate::learn::holes::reached;
+use crate::learn::turns::Turns;
+use crate::vm::report::{Failure, Verdicts};
+
+/// An exercise in a learner's workspace.
+#[derive(Debug)]
+pub struct Task {
+    pub exercise: Exercise,
+    /// Its body is still a hole.
+    pub is_open: bool,
+    /// In which line of its file the body begins.
+    pub line: usize,
+}
+
+/// How a learner stands with a step.
+#[derive(Debug)]
+pub struct Standing<'a> {
+    tasks: &'a [Task],
+    /// Of each task the tests that fail for it.
+    failing: Vec<Vec<&'a Failure>>,
+    /// What failed and belongs to none of them.
+    others: Vec<&'a Failure>,
+    verdicts: &'a Verdicts,
+}
+
+/// How many names of tests are listed in one place.
+const NAMES: usize = 5;
+
+impl<'a> Standing<'a> {
+    /// Each failure goes to the exercise whose hole it ran into, or that is recorded to turn it green.
+    pub fn new(tasks: &'a [Task], verdicts: &'a Verdicts, turns: &Turns) -> Standing<'a> {
+        let mut failing = vec![Vec::new(); tasks.len()];
+        let mut others = Vec::new();
+        for failure in &verdicts.failed {
+            let is_about = |task: &Task| match reached(&failure.output) {
+                Some(id) => task.exercise.id == id,
+                None => {
+                    let tests = turns.get(&task.exercise.id);
+                    tests.is_some_and(|tests| tests.contains(&failure.test))
+                }
+            };
+            match tasks.iter().position(is_about) {
+                Some(n) => failing[n].push(failure),
+                None => others.push(failure),
+            }
+        }
+        Standing { tasks, failing, others, verdicts }
+    }
+
+    /// Is all of it right?
+    pub fn outcome(&self) -> Outcome {
+        if self.tasks.iter().any(|task| task.is_open) {
+            Outcome::Bad
+        } else {
+            self.verdicts.outcome()
+        }
+    }
+
+    /// `18 of 43`
+    pub fn failed(&self) -> String {
+        let (passed, failed) = (self.verdicts.passed.len(), self.verdicts.failed.len());
+        format!("{failed} of {}", passed + failed + self.verdicts.not_run)
+    }
+
+    /// A line for each exercise.
+    pub fn overview(&self) -> String {
+        let mut text = String::new();
+        for (task, failing) in self.tasks.iter().zip(&self.failing) {
+            let word = match (task.is_open, failing.len()) {
+                (true, _) => "not written yet",
+                (false, 0) => "done",
+                (false, _) => "not right yet",
+            };
+            let tests = match failing.len() {
+                0 => String::new(),
+                1 => " (1 test)".to_owned(),
+                n => format!(" ({n} tests)"),
+            };
+            let Exercise { id, title, .. } = &task.exercise;
+            let _ = writeln!(text, "  {id}  {word:<15}  {title}{tests}");
+        }
+        if !self.others.is_empty() {
+            let _ = writeln!(
+                text,
+                "  {} of the failing tests belong to no exercise",
+                self.others.len()
+            );
+        }
+        text
+    }
+
+    /// The first failure that is not a hole's, with all that is known of it, and the names of those beside it.
+    pub fn first_failure(&self) -> String {
+        let written = self.tasks.iter().zip(&self.failing).filter(|(task, _)| !task.is_open);
+        let groups = written.map(|(_, failing)| failing).chain([&self.others]);
+        let Some(group) = groups.into_iter().find(|group| !group.is_empty()) else {
+            return String::new();
+        };
+        let Failure { test, what, output } = group[0];
+        let mut text = format!("---- {test} ----\n{output}\n{what}\n");
+        if let [_, more @ ..] = &group[..]
+            && !more.is_empty()
+        {
+            let names: Vec<_> =
+                more.iter().take(NAMES).map(|failure| failure.test.as_str()).collect();
+            let rest = more.len().saturating_sub(NAMES);
+            let rest = if rest > 0 { format!(", and {rest} more") } else { String::new() };
+            let _ = writeln!(text, "\nbeside it fail: {}{rest}", names.join(", "));
+        }
+        text
+    }
+
+    /// What to do now, and where; nothing if all is done.
+    pub fn next(&self) -> Option<String> {
+        let todo = self
+            .tasks
+            .iter()
+            .zip(&self.failing)
+            .find(|(task, failing)| task.is_open || !failing.is_empty());
+        let (Task { exercise, is_open, line }, _) = todo?;
+        let verb = if *is_open { "write" } else { "mend" };
+        let id = &exercise.id;
+        Some(format!(
+            "Next: {verb} exercise {id}, mine/{}:{line}\nStuck? cargo xtask hint {id}",
+            exercise.path()
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::exercises;
+    use crate::steps::Step;
+
+    fn tasks(open: [bool; 2]) -> Vec<Task> {
+        let step = Step { number: "04".into(), package: "step04-hello".into() };
+        let exercises = exercises::of(&step).unwrap().into_iter().zip(open);
+        exercises.map(|(exercise, is_open)| Task { exercise, is_open, line: 7 }).collect()
+    }
+
+    fn failure(test: &str, output: &str) -> Failure {
+        Failure {
+            test: test.into(),
+            what: "FAILED: exit status: 101".into(),
+            output: output.into(),
+        }
+    }
+
+    fn turns() -> Turns {
+        Turns::from([
+            ("04.1".into(), vec!["a".into()]),
+            ("04.2".into(), vec!["b".into(), "c".into()]),
+        ])
+    }
+
+    #[test]
+    fn a_hole_that_was_reached_comes_before_what_it_caused() {
+        let hole = "not yet implemented: exercise 04.2: x\nstill running";
+        let verdicts =
+            Verdicts { passed: vec!["z".into()], failed: vec![failure("a", hole)], not_run: 0 };
+        let tasks = tasks([false, true]);
+        let standing = Standing::new(&tasks, &verdicts, &turns());
+        assert_eq!(standing.failed(), "1 of 2");
+        assert!(standing.overview().contains("04.2  not written yet"), "{}", standing.overview());
+        assert!(standing.overview().contains("04.1  done"), "{}", standing.overview());
+        assert_eq!(standing.first_failure(), "");
+        assert!(
+            standing
+                .next()
+                .unwrap()
+                .starts_with("Next: write exercise 04.2, mine/steps/04-hello/src/main.rs:7")
+        );
+        assert_eq!(standing.outcome(), Outcome::Bad);
+    }
+
+    #[test]
+    fn a_failure_belongs_to_the_exercise_that_turns_it() {
+        let failed = vec![failure("x", "other"), failure("b", "left: 1"), failure("c", "left: 2")];
+        let verdicts = Verdicts { failed, ..Verdicts::default() };
+        let tasks = tasks([false, false]);
+        let standing = Standing::new(&tasks, &verdicts, &turns());
+        assert!(standing.overview().contains("04.2  not right yet"), "{}", standing.overview());
+        assert!(standing.overview().contains("1 of the failing tests belong to no exercise"));
+        let first = standing.first_failure();
+        assert!(
+            first.starts_with("---- b ----\nleft: 1\n") && first.ends_with("beside it fail: c\n"),
+            "{first}"
+        );
+        assert!(standing.next().unwrap().contains("mend exercise 04.2"));
+    }
+
+    #[test]
+    fn all_is_right_when_nothing_fails_and_nothing_is_open() {
+        let verdicts = Verdicts { passed: vec!["a".into()], ..Verdicts::default() };
+        for (open, outcome) in [(false, Outcome::Good), (true, Outcome::Bad)] {
+            let tasks = tasks([false, open]);
+            let standing = Standing::new(&tasks, &verdicts, &turns());
+            assert_eq!((standing.outcome(), standing.next().is_none()), (outcome, !open));
+        }
+    }
+}
