@@ -33,9 +33,12 @@ pub struct Wishes {
 }
 
 impl Default for Wishes {
-    /// Large requests, several READs at a time. POSIX_LOCKS stays out: without it the kernel keeps
-    /// the locks, which is right for a server that has no table of locks.
+    /// Large requests (BIG_WRITES; `max_readahead` and `max_write` of 32 pages each, the most that a
+    /// request carries), several READs at a time (ASYNC_READ), and no other flag. How many requests wait
+    /// in the background is left to the kernel. POSIX_LOCKS stays out: without it the kernel keeps the
+    /// locks, which is right for a server that has no table of locks.
     fn default() -> Wishes {
+        // EXERCISE: 03.1
         Wishes {
             flags: InitFlags::ASYNC_READ | InitFlags::BIG_WRITES,
             max_readahead: MOST,
@@ -43,6 +46,7 @@ impl Default for Wishes {
             max_background: 0,
             congestion_threshold: 0,
         }
+        // EXERCISE_END: 03.1
     }
 }
 
@@ -113,8 +117,11 @@ pub fn negotiate(offer: &InitIn, wishes: &Wishes) -> Result<Outcome, Refusal> {
 impl Outcome {
     /// The body of the answer: 24 bytes, as 7.14 has it. Kernels of before 2.6.36 refuse a longer
     /// one; later kernels take a shorter one than theirs, and the rest as zero.
-    // ANCHOR: answer
+    ///
+    /// Its major version is ours. After an agreement all else is as agreed, the minor version too. A
+    /// kernel that shall ask again gets our two version numbers, and zeros.
     pub fn answer(&self) -> InitOut {
+        // EXERCISE: 03.2
         let Outcome::Agreed(agreed) = self else {
             return InitOut {
                 major: KERNEL_VERSION,
@@ -131,8 +138,8 @@ impl Outcome {
             congestion_threshold: agreed.congestion_threshold,
             max_write: agreed.max_write,
         }
+        // EXERCISE_END: 03.2
     }
-    // ANCHOR_END: answer
 }
 
 impl fmt::Display for Refusal {
@@ -225,6 +232,30 @@ mod tests {
             7, 0, 0, 0,    14, 0, 0, 0,
             0, 0, 2, 0,    0x21, 0, 0, 0,
             0, 0, 0, 0,    0, 0, 2, 0,
+        ]);
+    }
+
+    #[test]
+    fn each_number_has_its_own_place_in_the_answer() {
+        let agreement = Agreement {
+            minor: 13,
+            flags: InitFlags::BIG_WRITES,
+            max_readahead: 1,
+            max_write: 2,
+            max_background: 3,
+            congestion_threshold: 4,
+        };
+        #[rustfmt::skip]
+        assert_eq!(Outcome::Agreed(agreement).answer().as_bytes(), [
+            7, 0, 0, 0,    13, 0, 0, 0,
+            1, 0, 0, 0,    0x20, 0, 0, 0,
+            3, 0, 4, 0,    2, 0, 0, 0,
+        ]);
+        #[rustfmt::skip]
+        assert_eq!(Outcome::AskAgain.answer().as_bytes(), [
+            7, 0, 0, 0,    14, 0, 0, 0,
+            0, 0, 0, 0,    0, 0, 0, 0,
+            0, 0, 0, 0,    0, 0, 0, 0,
         ]);
     }
 

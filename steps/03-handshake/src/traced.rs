@@ -54,12 +54,20 @@ impl TracedDevice {
         self.print(|_| line.to_string());
     }
 
+    /// Prints a line on stderr, if there is a trace. If not, `line` is not even called.
+    ///
+    /// `line` makes the text, without a newline, and has the trace to itself until that is written: so the
+    /// lines stand in the order in which they were made. A line with its newline is one write(2). The
+    /// server goes on without a word when stderr is gone, and so does the trace when another thread has
+    /// panicked with the lock in its hands.
     fn print(&self, line: impl FnOnce(&mut Trace) -> String) {
+        // EXERCISE: 03.3
         let Some(trace) = &self.trace else { return };
         let mut trace = trace.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         // One write(2) for the whole line, so that no other writer can come between. If stderr is
         // gone, the server goes on without a trace.
         let _ = stderr().write_all(format!("{}\n", line(&mut trace)).as_bytes());
+        // EXERCISE_END: 03.3
     }
 }
 

@@ -142,7 +142,14 @@ fn bytes(body: &(impl IntoBytes + zerocopy::Immutable)) -> Vec<u8> {
     body.as_bytes().to_vec()
 }
 
+/// What stat(2) shows of a node; its inode number is its id.
+///
+/// The root is a directory that all may read and enter (0555), with two links and size 0. Any other id is
+/// taken for the file: a regular one that all may read (0444), with one link, as large as [`HELLO`]. The
+/// space that a node takes is its size in blocks of 512 bytes, rounded up. All three times are
+/// [`BIRTHDAY`]. The rest is 0, the owner too: root.
 fn attributes(node: u64) -> Attr {
+    // EXERCISE: 04.1
     let (mode, nlink, size) = match node {
         ROOT_ID => (libc::S_IFDIR | 0o555, 2, 0),
         _ => (libc::S_IFREG | 0o444, 1, HELLO.len() as u64),
@@ -159,9 +166,14 @@ fn attributes(node: u64) -> Attr {
         ctime: time,
         ..Attr::default()
     }
+    // EXERCISE_END: 04.1
 }
 
+/// The answer to a LOOKUP that has found `node`: its id, its attributes, and that the kernel may remember
+/// both the name and the attributes for as long as [`VALID`] says. No id is ever another node's, so the
+/// generation is 0.
 fn entry(node: u64) -> EntryOut {
+    // EXERCISE: 04.2
     EntryOut {
         nodeid: node,
         entry_valid: VALID,
@@ -169,9 +181,13 @@ fn entry(node: u64) -> EntryOut {
         attr: attributes(node),
         ..EntryOut::default()
     }
+    // EXERCISE_END: 04.2
 }
 
+/// The answer to STATFS: one block of 4096 bytes, which is also the unit of counting (`frsize`) and the best
+/// size for reads (`bsize`); two inodes; names of 255 bytes at most. No block and no inode is free.
 fn statistics() -> StatfsOut {
+    // EXERCISE: 04.3
     let block = 4096;
     StatfsOut {
         st: Kstatfs {
@@ -183,6 +199,7 @@ fn statistics() -> StatfsOut {
             ..Kstatfs::default()
         },
     }
+    // EXERCISE_END: 04.3
 }
 
 /// The entries from `offset` on, as many as fit. An entry's own offset is where the next one starts.
