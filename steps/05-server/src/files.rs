@@ -111,14 +111,21 @@ fn created((entry, open): (EntryOut, OpenOut)) -> Answer {
     Answer::from([entry.as_bytes(), open.as_bytes()].concat())
 }
 
-/// An extended attribute's bytes: their number, if the caller has given no room; ERANGE, if too little.
+/// The bytes of an extended attribute, or of a list of their names, for a caller who has room for so many.
+/// Room for 0 asks for their number alone, which is [`GetxattrOut`], however many there are.
+///
+/// # Errors
+///
+/// ERANGE: the room is too small. E2BIG: no u32 can say their number, so no room would do.
 fn sized(bytes: Vec<u8>, room: u32) -> Result<Answer, Errno> {
+    // EXERCISE: 05.4
     match u32::try_from(bytes.len()) {
         Ok(size) if room == 0 => Ok(Answer::of(&GetxattrOut { size, ..GetxattrOut::default() })),
         Ok(size) if size <= room => Ok(Answer::from(bytes)),
         Ok(_) => Err(Errno::ERANGE),
         Err(_) => Err(Errno::E2BIG),
     }
+    // EXERCISE_END: 05.4
 }
 
 // The two structs of the answer to CREATE follow each other without a hole.

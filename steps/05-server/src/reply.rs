@@ -50,10 +50,17 @@ impl ReplyPath for WritePath {
 }
 // ANCHOR_END: write
 
-/// Up to `len` bytes. A file is read until it ends: to the kernel a short answer means its end, so an
-/// error on the way is an error, whatever came before. A stream gives what it has: to wait for more
-/// might be to wait for ever.
+/// Up to `len` bytes: of a file from `offset` on, in bytes, or of a stream, which has no offset.
+///
+/// A file is read until it ends: to the kernel a short answer means its end, so an error on the way is
+/// an error, whatever came before. A stream gives what one read(2) finds: to wait for more might be to
+/// wait for ever. Either gives nothing at its end. A call that a signal has interrupted is made again.
+///
+/// # Errors
+///
+/// The source's own, and those of [`position`].
 fn fetched(source: &OwnedFd, offset: Option<u64>, len: usize) -> io::Result<Vec<u8>> {
+    // EXERCISE: 05.3
     let mut buffer = vec![0; len];
     let mut filled = 0;
     while filled < len {
@@ -73,6 +80,7 @@ fn fetched(source: &OwnedFd, offset: Option<u64>, len: usize) -> io::Result<Vec<
     }
     buffer.truncate(filled);
     Ok(buffer)
+    // EXERCISE_END: 05.3
 }
 
 /// # Errors

@@ -215,7 +215,15 @@ impl Filesystem for Memfs {
     }
     // ANCHOR_END: write
 
+    /// The entries behind the cookie `arg.offset`, as many as fit, each with its own cookie: there the next
+    /// READDIR goes on. The type of an entry is that of its node. A removed directory may have lost its
+    /// parent: its `..` is listed all the same, as a directory. To list a directory is to access it.
+    ///
+    /// # Errors
+    ///
+    /// ENOTDIR for anything else than a directory.
     fn readdir(&self, header: &InHeader, arg: &ReadIn, listing: &mut Dirents) -> Result<()> {
+        // EXERCISE: 06.5
         let mut tree = self.tree();
         tree.node_mut(header.nodeid)?.accessed();
         for (cookie, name, id) in tree.directory(header.nodeid)?.behind(arg.offset, header.nodeid) {
@@ -226,6 +234,7 @@ impl Filesystem for Memfs {
             }
         }
         Ok(())
+        // EXERCISE_END: 06.5
     }
 
     fn setxattr(

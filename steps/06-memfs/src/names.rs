@@ -55,8 +55,15 @@ impl Tree {
     }
     // ANCHOR_END: make
 
-    /// One more name for a node.
+    /// One more name for the node `id`: `name`, in the directory `parent`. It costs what a name costs.
+    ///
+    /// # Errors
+    ///
+    /// In this order, and after each of them all is as it was: EPERM for a directory; ENOENT for a file
+    /// whose last name is gone, and which does not come back; EMLINK for one with as many names as can be
+    /// counted; whatever forbids a new name in `parent`; ENOSPC.
     pub fn link(&mut self, id: u64, parent: u64, name: &OsStr) -> Result<(), Errno> {
+        // EXERCISE: 06.4
         let node = self.node(id)?;
         if node.is_directory() {
             return Err(Errno::EPERM);
@@ -69,6 +76,7 @@ impl Tree {
         self.may_attach(parent, name)?;
         self.space.take(NAME)?;
         self.attach(parent, name, id)
+        // EXERCISE_END: 06.4
     }
 
     /// Removes a name that is not a directory's.

@@ -36,8 +36,10 @@ impl Pages {
         self.0.len() as u64
     }
 
-    /// Reads `length` bytes; zeros where nothing was written.
+    /// Reads `length` bytes from `offset` on; zeros where nothing was written. It is never fewer: where the
+    /// file ends is its node's business.
     pub fn read(&self, offset: u64, length: usize) -> Vec<u8> {
+        // EXERCISE: 06.2
         let mut bytes = Vec::with_capacity(length);
         for part in parts(offset, length) {
             match self.0.get(&part.page) {
@@ -46,6 +48,7 @@ impl Pages {
             }
         }
         bytes
+        // EXERCISE_END: 06.2
     }
 
     /// Writes as much of `data` as there is space for, and returns how much that was.
@@ -66,13 +69,18 @@ impl Pages {
     }
     // ANCHOR_END: write
 
-    /// Drops everything from `size` on: what grows there again reads as zeros.
+    /// Drops everything from byte `size` on: what grows there again reads as zeros.
+    ///
+    /// Pages that lie behind it as a whole go, and give their blocks back. A page that is cut stays, with
+    /// zeros from there on. A hole stays a hole.
     pub fn truncate(&mut self, size: u64, space: &mut Space) {
+        // EXERCISE: 06.3
         let beyond = self.0.split_off(&size.div_ceil(BLOCK));
         space.give_back(beyond.len() as u64);
         if let Some(page) = self.0.get_mut(&(size / BLOCK)) {
             page[(size % BLOCK) as usize..].fill(0);
         }
+        // EXERCISE_END: 06.3
     }
 }
 

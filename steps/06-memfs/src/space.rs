@@ -22,17 +22,19 @@ impl Space {
         Space { total, taken: 0 }
     }
 
-    /// Takes some, or none.
+    /// Takes so many blocks, or none. One may take all that are free.
     ///
     /// # Errors
     ///
-    /// ENOSPC. Ask before you change anything: then nothing is lost.
+    /// ENOSPC: there are not so many. Ask before you change anything: then nothing is lost.
     pub fn take(&mut self, blocks: u64) -> Result<(), Errno> {
+        // EXERCISE: 06.1
         if blocks > self.free() {
             return Err(Errno::ENOSPC);
         }
         self.taken += blocks;
         Ok(())
+        // EXERCISE_END: 06.1
     }
 
     /// Gives some back.

@@ -239,6 +239,37 @@ fn what_is_gone_does_not_come_back() {
 }
 
 #[test]
+fn a_link_that_is_refused_costs_nothing() {
+    let kernel = kernel(5);
+    let link = |node, name: &[u8]| {
+        kernel.entry(Opcode::Link, ROOT_ID, &[LinkIn { oldnodeid: node }.as_bytes(), name])
+    };
+    // With the root, two nodes and two names, all five blocks are taken.
+    let file = kernel.create(ROOT_ID, b"file\0").unwrap().nodeid;
+    let dir = kernel.mkdir(ROOT_ID, 0o755, b"dir\0").unwrap().nodeid;
+    assert_eq!(link(dir, b"more\0").unwrap_err(), Errno::EPERM);
+    assert_eq!(link(file, b"dir\0").unwrap_err(), Errno::EEXIST);
+    assert_eq!(link(file, b"more\0").unwrap_err(), Errno::ENOSPC);
+    kernel.ask(Opcode::Rmdir, ROOT_ID, &[b"dir\0"]).unwrap();
+    kernel.forget(dir, 1);
+    assert_eq!(link(file, b"file\0").unwrap_err(), Errno::EEXIST);
+    assert_eq!((kernel.attr(file).nlink, kernel.counters().blocks), (1, 3));
+    assert_eq!(link(file, b"more\0").unwrap().attr.nlink, 2);
+    assert_eq!(kernel.counters().blocks, 4);
+}
+
+#[test]
+fn a_directory_that_has_lost_its_parent_has_two_dots() {
+    let kernel = kernel(100);
+    let above = kernel.mkdir(ROOT_ID, 0o755, b"above\0").unwrap().nodeid;
+    let held = kernel.mkdir(above, 0o755, b"held\0").unwrap().nodeid;
+    kernel.ask(Opcode::Rmdir, above, &[b"held\0"]).unwrap();
+    kernel.ask(Opcode::Rmdir, ROOT_ID, &[b"above\0"]).unwrap();
+    kernel.forget(above, 1);
+    assert_eq!(kernel.list(held, 0, 4096), [(1, ".".into()), (2, "..".into())]);
+}
+
+#[test]
 fn what_cannot_be_a_name_is_none() {
     let kernel = kernel(100);
     let long = [&[b'x'; 256][..], b"\0"].concat();
@@ -336,6 +367,10 @@ fn times_move_as_posix_says() {
     let opened = kernel.attr(file);
     assert_eq!(opened.size, 0);
     assert!(opened.mtime as i64 > 2, "O_TRUNC truncates");
+
+    kernel.setattr(ROOT_ID, old).unwrap();
+    kernel.list(ROOT_ID, 0, 4096);
+    assert!(kernel.attr(ROOT_ID).atime > 2, "who lists a directory reads it");
 }
 
 #[test]
