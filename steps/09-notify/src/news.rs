@@ -130,8 +130,12 @@ fn at_least_the_fastest(every: Duration) -> Duration {
 }
 
 impl Shared {
-    /// Waits for the next tick; `false` when it is over.
+    /// Waits for the next tick; `false` when it is over, at once.
+    ///
+    /// A tick comes when the interval has passed, and never if that is zero. A new interval counts from where
+    /// it was set: what was waited for before is no tick any more.
     fn time_has_come(&self) -> bool {
+        // EXERCISE: 09.3
         let mut state = self.state();
         while !state.over {
             let every = state.every;
@@ -145,6 +149,7 @@ impl Shared {
             }
         }
         !state.over
+        // EXERCISE_END: 09.3
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -221,7 +226,16 @@ impl Filesystem for News {
         Ok(AttrOut { attr_valid: VALID, attr, ..AttrOut::default() })
     }
 
+    /// Opens `news` or `flash`, for reading. The kernel may keep what it has cached of the file (KEEP_CACHE).
+    ///
+    /// An open `news` gets a handle of its own, 1, 2, 3 …, and counts as told of each change that the kernel
+    /// knows of by now: of the next one it has still to hear. An open `flash` needs none: 0.
+    ///
+    /// # Errors
+    ///
+    /// EROFS: it is to be opened for anything but reading alone.
     fn open(&self, header: &InHeader, arg: &OpenIn) -> Result<OpenOut, Errno> {
+        // EXERCISE: 09.1
         if arg.flags & libc::O_ACCMODE as u32 != libc::O_RDONLY as u32 {
             return Err(Errno::EROFS);
         }
@@ -234,6 +248,7 @@ impl Filesystem for News {
             state.open.insert(open.fh, state.told);
         }
         Ok(open)
+        // EXERCISE_END: 09.1
     }
 
     fn read(&self, header: &InHeader, arg: &ReadIn) -> Result<Data, Errno> {
@@ -271,12 +286,16 @@ impl Filesystem for News {
     }
     // ANCHOR_END: ioctl
 
+    /// Of an open `news` nothing stays: nobody waits for it any more, and its handle is none. Of an open
+    /// `flash` there was nothing. It never fails.
     fn release(&self, header: &InHeader, arg: &ReleaseIn) -> Result<(), Errno> {
+        // EXERCISE: 09.2
         if header.nodeid == NEWS {
             self.shared.polls.forget(arg.fh);
             self.shared.state().open.remove(&arg.fh);
         }
         Ok(())
+        // EXERCISE_END: 09.2
     }
 
     fn readdir(&self, _: &InHeader, arg: &ReadIn, listing: &mut Dirents) -> Result<(), Errno> {

@@ -220,6 +220,11 @@ fn a_change_is_told_in_this_order() {
     let mut kernel = kernel();
     let open = kernel.open(2, libc::O_RDONLY).unwrap();
     assert_eq!(kernel.poll(open.fh, 77), Ok(0));
+    // Who has left is not woken.
+    let closed = kernel.open(2, libc::O_RDONLY).unwrap();
+    assert_eq!(kernel.poll(closed.fh, 78), Ok(0));
+    let release = ReleaseIn { fh: closed.fh, ..ReleaseIn::default() };
+    kernel.ask(Opcode::Release, 2, &[release.as_bytes()]).unwrap();
     kernel.news.0.change();
     kernel.done();
     let told = ["inode 2 0 0", "entry 1 \"flash\"", "inode 1 -1 0", "poll 77"];
@@ -237,9 +242,12 @@ fn nobody_hears_of_a_change_before_the_kernel_does() {
     kernel.news.0.change();
     assert_eq!(kernel.read(2, 0, 100), "This is news number 0001.\n");
     assert_eq!(kernel.poll(open.fh, 1), Ok(0), "its errand is still on the way");
+    let opened_meanwhile = kernel.open(2, libc::O_RDONLY).unwrap();
     go_on.send(()).unwrap();
     drop(courier);
-    assert_eq!(kernel.poll(open.fh, 1), Ok(READY));
+    for fh in [open.fh, opened_meanwhile.fh] {
+        assert_eq!(kernel.poll(fh, fh), Ok(READY));
+    }
 }
 
 #[test]

@@ -69,16 +69,19 @@ impl Pipe<Empty> {
         Ok(fcntl(&self.writer, FcntlArg::F_SETPIPE_SZ(bytes))? as usize)
     }
 
-    /// Puts a copy of these bytes in, all of them: `write(2)`.
+    /// Puts a copy of these bytes in, all of them: one `write(2)`.
     ///
     /// # Errors
     ///
-    /// EAGAIN: they do not fit. The pipe is gone, whatever was in it.
+    /// EAGAIN: they do not fit, or not all of them. Otherwise what write(2) says. The pipe is gone, whatever
+    /// was in it.
     pub fn write(self, bytes: &[u8]) -> io::Result<Pipe<Holding>> {
+        // EXERCISE: 10.1
         match write(&self.writer, bytes)? {
             all if all == bytes.len() => Ok(self.with(Holding(all))),
             _ => Err(Errno::EAGAIN.into()),
         }
+        // EXERCISE_END: 10.1
     }
 
     /// Puts a slot's memory in, by reference: `vmsplice(2)`. What is written to the slot from now on
@@ -105,20 +108,25 @@ impl Pipe<Empty> {
         (pipe, taken)
     }
 
-    /// One `splice(2)` from a descriptor whose messages must not be cut or joined: /dev/fuse.
+    /// One `splice(2)` from a descriptor whose messages must not be cut or joined: /dev/fuse. `len` is the
+    /// room for a message, like the size of the buffer in read(2). What has come is in the pipe that is
+    /// returned.
     ///
     /// # Errors
     ///
-    /// Whatever the source says. Nothing has come then, and the pipe is still empty: here it is back.
+    /// Whatever the source says, EINTR too. Nothing has come then, and the pipe is still empty: here it is
+    /// back.
     pub fn receive(
         self,
         source: BorrowedFd<'_>,
         len: usize,
     ) -> Result<Pipe<Holding>, (Pipe<Empty>, Errno)> {
+        // EXERCISE: 10.2
         match splice(source, None, &self.writer, None, len, SpliceFFlags::empty()) {
             Ok(length) => Ok(self.with(Holding(length))),
             Err(errno) => Err((self, errno)),
         }
+        // EXERCISE_END: 10.2
     }
 }
 
@@ -176,19 +184,26 @@ impl Pipe<Holding> {
     }
     // ANCHOR_END: give
 
-    /// Moves up to `len` bytes to a place in a file: one `splice(2)`. Returns how many went.
+    /// Moves up to `len` bytes to a place in a file: one `splice(2)`. Returns how many went. `len` may be more
+    /// than the pipe holds.
+    ///
+    /// # Errors
+    ///
+    /// EFBIG: the offset is more than an `i64` holds. Otherwise as the target says. Nothing has gone then.
     pub fn give_some(
         &mut self,
         target: BorrowedFd<'_>,
         offset: u64,
         len: usize,
     ) -> Result<usize, Errno> {
+        // EXERCISE: 10.3
         let mut offset = libc::loff_t::try_from(offset).map_err(|_| Errno::EFBIG)?;
         let len = len.min(self.len());
         let given =
             splice(&self.reader, None, target, Some(&mut offset), len, SpliceFFlags::empty())?;
         self.state.0 -= given;
         Ok(given)
+        // EXERCISE_END: 10.3
     }
 
     /// Moves all of it behind what another pipe holds; no page is copied.

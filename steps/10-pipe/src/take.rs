@@ -64,7 +64,15 @@ pub(crate) fn take(
 }
 // ANCHOR_END: take
 
-/// One `splice(2)`. It waits for nothing: the pipe is non-blocking, and that is enough.
+/// One `splice(2)`, for those of the `len` bytes that are not yet `done`. Returns how many came. A file is read
+/// at `offset`, or as far behind it as is done; a stream, which has no offset, where it is.
+///
+/// It waits for nothing: the pipe is non-blocking, and that is enough.
+///
+/// # Errors
+///
+/// EINVAL: the place in the file is more than an `i64` holds. Otherwise what splice(2) says, EINTR and EAGAIN
+/// too.
 fn once(
     source: BorrowedFd<'_>,
     offset: Option<u64>,
@@ -72,12 +80,14 @@ fn once(
     len: usize,
     pipe: BorrowedFd<'_>,
 ) -> Result<usize, Errno> {
+    // EXERCISE: 10.4
     let flags = SpliceFFlags::empty();
     let Some(offset) = offset else {
         return splice(source, None, pipe, None, len - done, flags);
     };
     let at = offset.checked_add(done as u64).and_then(|at| libc::loff_t::try_from(at).ok());
     splice(source, Some(&mut at.ok_or(Errno::EINVAL)?), pipe, None, len - done, flags)
+    // EXERCISE_END: 10.4
 }
 
 /// Has a stream something for us: bytes, or its end? For the `first` bytes of a blocking one we wait.

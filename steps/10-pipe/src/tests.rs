@@ -95,6 +95,25 @@ fn what_is_given_away_is_given_whole() {
 }
 
 #[test]
+fn a_copy_goes_in_whole_or_not_at_all() {
+    let (all, _) = Pipe::new().unwrap().write(&bytes(0, 16 * PAGE)).unwrap().read_all().unwrap();
+    assert_eq!(all, bytes(0, 16 * PAGE));
+    let too_much = Pipe::new().unwrap().write(&bytes(0, 16 * PAGE + 1)).unwrap_err();
+    assert_eq!(too_much.raw_os_error(), Some(Errno::EAGAIN as i32));
+}
+
+#[test]
+fn a_message_is_received_or_the_empty_pipe_comes_back() {
+    let (reader, mut writer) = pipe().unwrap();
+    let (empty, errno) = Pipe::new().unwrap().receive(reader.as_fd(), 100).unwrap_err();
+    assert_eq!(errno, Errno::EAGAIN);
+    writer.write_all(b"message").unwrap();
+    let message = empty.receive(reader.as_fd(), 100).unwrap();
+    assert_eq!(message.len(), 7);
+    assert_eq!(message.read_all().unwrap().0, b"message");
+}
+
+#[test]
 fn pages_are_shared_and_poured() {
     let file = file(3 * PAGE);
     let (pipe, _) = Pipe::new().unwrap().take(file.as_fd(), Some(0), 3 * PAGE);
@@ -111,10 +130,16 @@ fn pages_are_shared_and_poured() {
 fn a_place_in_a_file_is_written() {
     let (source, target) = (file(PAGE), file(3 * PAGE));
     let (mut pipe, _) = Pipe::new().unwrap().take(source.as_fd(), Some(0), PAGE);
+    // What does not go is still there.
+    assert_eq!(pipe.give_some(target.as_fd(), u64::MAX, PAGE), Err(Errno::EFBIG));
+    let read_only = File::open("/dev/null").unwrap();
+    assert_eq!(pipe.give_some(read_only.as_fd(), 0, PAGE), Err(Errno::EBADF));
+    assert_eq!(pipe.len(), PAGE);
     while !pipe.is_empty() {
         let at = 50 + (PAGE - pipe.len()) as u64;
-        pipe.give_some(target.as_fd(), at, PAGE).unwrap();
+        assert!(pipe.give_some(target.as_fd(), at, 1000).unwrap() <= 1000);
     }
+    assert_eq!(pipe.give_some(target.as_fd(), 0, PAGE), Ok(0), "nothing is left");
     assert!(pipe.emptied().is_some());
     let mut back = vec![0; PAGE];
     std::os::unix::fs::FileExt::read_exact_at(&target, &mut back, 50).unwrap();
