@@ -6,7 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -317,17 +317,31 @@ fn an_ioctl_is_a_number_with_a_size_in_it() {
 
 #[test]
 fn the_clock_can_be_set_and_ends() {
-    let kernel = kernel();
-    thread::scope(|scope| {
-        let clock = scope.spawn(|| kernel.news.0.change_by_itself());
-        assert_eq!(kernel.news.0.changes(), 0);
-        kernel.ioctl(2, EVERY, &1_u32.to_ne_bytes(), 0).unwrap();
-        while kernel.news.0.changes() < 3 {
+    let kernel = Arc::new(kernel());
+    let news = Arc::clone(&kernel);
+    // No scope: that would wait for a clock which is wrong.
+    let clock = thread::spawn(move || news.news.0.change_by_itself());
+    let until = |what: &str, is_so: &dyn Fn() -> bool| {
+        let start = Instant::now();
+        while !is_so() {
+            assert!(start.elapsed() < Duration::from_secs(10), "{what}");
             thread::sleep(Duration::from_millis(1));
         }
-        kernel.news.0.end();
-        clock.join().unwrap();
-    });
+    };
+    // Every 0 milliseconds: never.
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(kernel.news.0.changes(), 0);
+    kernel.ioctl(2, EVERY, &1_u32.to_ne_bytes(), 0).unwrap();
+    until("it ticks", &|| kernel.news.0.changes() >= 3);
+    // Nobody waits for an old interval, however long it was.
+    kernel.ioctl(2, EVERY, &3_600_000_u32.to_ne_bytes(), 0).unwrap();
+    let changes = kernel.news.0.changes();
+    kernel.ioctl(2, EVERY, &1_u32.to_ne_bytes(), 0).unwrap();
+    until("it ticks again", &|| kernel.news.0.changes() > changes + 3);
+    kernel.ioctl(2, EVERY, &0_u32.to_ne_bytes(), 0).unwrap();
+    kernel.news.0.end();
+    until("it ends", &|| clock.is_finished());
+    clock.join().unwrap();
 }
 
 #[test]
