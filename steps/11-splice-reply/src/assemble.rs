@@ -33,12 +33,15 @@ pub enum Assembled {
     Refused(Errno),
 }
 
-/// The header of the answer to `unique`, with so many bytes of data.
+/// The header of the answer to `unique`: no error, and so many bytes of data behind it. Its length counts the
+/// header, too.
 pub fn header(unique: u64, data: usize) -> [u8; SLOT_SIZE] {
+    // EXERCISE: 11.1
     let header = OutHeader { len: (OutHeader::SIZE + data) as u32, error: 0, unique };
     let mut bytes = [0; SLOT_SIZE];
     bytes.copy_from_slice(header.as_bytes());
     bytes
+    // EXERCISE_END: 11.1
 }
 
 /// Builds the answer to `unique` in the lane's pipe.
@@ -128,6 +131,11 @@ mod tests {
     use std::fs::File;
     use std::io::Write;
     use std::os::fd::AsFd;
+
+    #[test]
+    fn a_header_counts_itself() {
+        assert_eq!(header(7, 100), *b"\x74\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0");
+    }
 
     #[test]
     fn what_cannot_be_moved_behind_a_new_header_is_read_back() {

@@ -29,8 +29,13 @@ impl Lanes {
         Lanes { free: Mutex::new(Vec::new()), room: slots * PAGE }
     }
 
-    /// A free one, or a new one.
+    /// A free one, or a new one, whose pipe may have fewer slots than it asks for (see [`new_pipe`]).
+    ///
+    /// # Errors
+    ///
+    /// No memory for a header, or no pipe: EMFILE, ENFILE.
     pub fn take(&self) -> io::Result<Lane> {
+        // EXERCISE: 11.3
         if let Some(lane) = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop() {
             return Ok(lane);
         }
@@ -38,6 +43,7 @@ impl Lanes {
         let pipe = new_pipe(self.room)?;
         let slots = pipe.slots()?;
         Ok(Lane { pipe, slot, slots })
+        // EXERCISE_END: 11.3
     }
 
     /// One that is empty again. A lane in doubt does not come back.

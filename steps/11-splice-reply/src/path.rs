@@ -168,8 +168,15 @@ impl SplicePath {
     }
     // ANCHOR_END: not_taken
 
-    /// Waits until a stream has something, or its end. False: the file system was unmounted meanwhile.
+    /// Waits until a stream has something, or its end: by poll(2), for as long as it takes, and on after EINTR.
+    /// False, whatever the stream has: the file system was unmounted meanwhile. The device, polled too, says so
+    /// by an error (POLLERR), and by nothing else.
+    ///
+    /// # Errors
+    ///
+    /// What else poll(2) says.
     fn wait_for(&self, source: Source<'_>) -> io::Result<bool> {
+        // EXERCISE: 11.4
         let mut polled = [
             PollFd::new(source.fd, PollFlags::POLLIN),
             // A poll of a device whose connection has ended reports an error (`fuse_dev_poll`).
@@ -182,9 +189,81 @@ impl SplicePath {
                 Ok(_) => return Ok(polled[1].revents().is_none_or(|events| events.is_empty())),
             }
         }
+        // EXERCISE_END: 11.4
     }
 
     fn flags(&self) -> SpliceFFlags {
         if self.options.move_pages { SpliceFFlags::SPLICE_F_MOVE } else { SpliceFFlags::empty() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{PipeReader, Write, pipe};
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    use std::thread::{self, JoinHandle};
+    use std::time::{Duration, Instant};
+    use step01_device::Device;
+
+    fn path(device: impl Into<OwnedFd>) -> Arc<SplicePath> {
+        let device = TracedDevice::new(Device::from(device.into()), None);
+        let options = Options { strategy: Strategy::Copy, threshold: 1, move_pages: false };
+        Arc::new(SplicePath::new(Arc::new(device), options))
+    }
+
+    /// Waits in a thread of its own, which need not end.
+    fn waiting(path: &Arc<SplicePath>, stream: PipeReader) -> JoinHandle<bool> {
+        let path = Arc::clone(path);
+        thread::spawn(move || {
+            let source = Source { fd: stream.as_fd(), offset: None, len: 100 };
+            path.wait_for(source).unwrap()
+        })
+    }
+
+    fn still_waits(waiting: &JoinHandle<bool>) -> bool {
+        thread::sleep(Duration::from_millis(50));
+        !waiting.is_finished()
+    }
+
+    fn told(waiting: JoinHandle<bool>) -> bool {
+        let start = Instant::now();
+        while !waiting.is_finished() {
+            assert!(start.elapsed() < Duration::from_secs(10), "it waits for ever");
+            thread::sleep(Duration::from_millis(1));
+        }
+        waiting.join().unwrap()
+    }
+
+    #[test]
+    fn a_stream_is_waited_for_until_it_has_something_or_its_end() {
+        // A device with a request in it: that is for others.
+        let (ours, mut kernel) = UnixStream::pair().unwrap();
+        kernel.write_all(b"a request").unwrap();
+        let path = path(ours);
+        let (stream, mut peer) = pipe().unwrap();
+        let waits = waiting(&path, stream);
+        assert!(still_waits(&waits));
+        peer.write_all(b"something").unwrap();
+        assert!(told(waits));
+        let (stream, peer) = pipe().unwrap();
+        drop(peer);
+        assert!(told(waiting(&path, stream)), "its end is something, too");
+    }
+
+    #[test]
+    fn nobody_waits_for_a_stream_once_the_device_has_ended() {
+        let (kernel, ours) = pipe().unwrap();
+        let path = path(ours);
+        let (stream, _peer) = pipe().unwrap();
+        let waits = waiting(&path, stream);
+        assert!(still_waits(&waits));
+        // From now on poll(2) finds POLLERR.
+        drop(kernel);
+        assert!(!told(waits));
+        let (stream, mut peer) = pipe().unwrap();
+        peer.write_all(b"too late").unwrap();
+        assert!(!told(waiting(&path, stream)));
     }
 }

@@ -27,13 +27,16 @@ impl Strategy {
         Strategy::best_of(probe_splice(), probe_vmsplice())
     }
 
-    /// The best, where this is what the probes have found.
+    /// The best, where this is what the probes have found: in the order of [`Strategy`], the first that works.
+    /// Without splice(2) no pipe is of use.
     pub fn best_of(splice: Result<(), Errno>, vmsplice: Vmsplice) -> Strategy {
+        // EXERCISE: 11.2
         match (splice, vmsplice) {
             (Err(_), _) => Strategy::Copy,
             (Ok(()), Vmsplice::ByReference) => Strategy::Patch,
             (Ok(()), Vmsplice::Copies | Vmsplice::Refused(_)) => Strategy::Optimistic,
         }
+        // EXERCISE_END: 11.2
     }
 }
 
@@ -54,5 +57,19 @@ impl FromStr for Strategy {
         let all = [Strategy::Patch, Strategy::Optimistic, Strategy::Copy];
         let named = all.into_iter().find(|strategy| strategy.to_string() == name);
         named.ok_or_else(|| "the strategies are patch, optimistic and copy".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_is_what_needs_no_more_than_there_is() {
+        let all = [Vmsplice::ByReference, Vmsplice::Copies, Vmsplice::Refused(Errno::EPERM)];
+        let best = |splice| all.map(|vmsplice| Strategy::best_of(splice, vmsplice));
+        let (patch, optimistic) = (Strategy::Patch, Strategy::Optimistic);
+        assert_eq!(best(Ok(())), [patch, optimistic, optimistic]);
+        assert_eq!(best(Err(Errno::EPERM)), [Strategy::Copy; 3]);
     }
 }

@@ -24,13 +24,21 @@ impl<'a> InPipe<'a> {
 }
 
 impl Payload for InPipe<'_> {
+    /// The first call reads out of the pipe what is left in it, and sends the empty pipe home. Each gives the
+    /// same bytes.
+    ///
+    /// # Errors
+    ///
+    /// What read(2) says. The pipe is lost then.
     fn bytes(&mut self) -> io::Result<&[u8]> {
+        // EXERCISE: 12.2
         if let Some(pipe) = self.pipe.take() {
             let (bytes, empty) = pipe.read_all()?;
             self.read = bytes;
             *self.home = Some(empty);
         }
         Ok(&self.read)
+        // EXERCISE_END: 12.2
     }
 
     // ANCHOR: write_to
@@ -54,7 +62,14 @@ impl Payload for InPipe<'_> {
 }
 
 impl InPipe<'_> {
+    /// Writes all of it from memory, where nothing could be spliced: one pwrite(2), and again after EINTR.
+    /// Returns how many bytes were written, which may be fewer.
+    ///
+    /// # Errors
+    ///
+    /// EFBIG: the offset is more than an `i64` holds. Otherwise what the two calls say.
     fn copy_to(&mut self, fd: BorrowedFd<'_>, at: u64) -> io::Result<usize> {
+        // EXERCISE: 12.3
         let at = i64::try_from(at).map_err(|_| Errno::EFBIG)?;
         let bytes = self.bytes()?;
         loop {
@@ -63,6 +78,7 @@ impl InPipe<'_> {
                 written => return Ok(written?),
             }
         }
+        // EXERCISE_END: 12.3
     }
 }
 

@@ -61,11 +61,16 @@ impl SpliceRequests {
     // ANCHOR_END: head
 }
 
+/// A pipe that has [`SLOTS`] slots, or more. None: no pipe is to be had, or it may not grow so large.
+///
+/// What counts is how many it has in the end. That it may not grow says nothing, if it is large enough.
 fn large_pipe() -> Option<Pipe<Empty>> {
+    // EXERCISE: 12.1
     let mut pipe = Pipe::new().ok()?;
     // A pipe that may not grow is as large as it is.
     let _ = pipe.grow(SLOTS * PAGE);
     pipe.slots().is_ok_and(|slots| slots >= SLOTS).then_some(pipe)
+    // EXERCISE_END: 12.1
 }
 
 // ANCHOR: next
@@ -92,3 +97,15 @@ impl RequestPath for SpliceRequests {
     }
 }
 // ANCHOR_END: next
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_request_has_room() {
+        let pipe = large_pipe().expect("no limit of this user's is reached");
+        assert!(pipe.slots().unwrap() >= SLOTS);
+        assert!(pipe.capacity().unwrap() >= BUFFER_SIZE);
+    }
+}

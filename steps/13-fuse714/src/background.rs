@@ -49,8 +49,16 @@ fn threads() -> io::Result<usize> {
     Ok(read_dir("/proc/self/task")?.count())
 }
 
-/// Waits for the child's word, or its end.
+/// Waits for the child's word, or its end. Returns the status that the parent is to end with.
+///
+/// * The word comes, one byte: 0.
+/// * The child exits without it, and its status is not 0: that status. It has said why on stderr.
+/// * A signal ends the child: 128 and the number of the signal, as a shell has it. stderr is told.
+/// * All else, be it an exit with 0: 1. stderr is told that the server was never ready.
+///
+/// After EINTR, waitpid(2) is asked again.
 fn verdict(mut reader: PipeReader, child: Pid) -> i32 {
+    // EXERCISE: 13.3
     if reader.read_exact(&mut [0]).is_ok() {
         return 0;
     }
@@ -72,6 +80,7 @@ fn verdict(mut reader: PipeReader, child: Pid) -> i32 {
             1
         }
     }
+    // EXERCISE_END: 13.3
 }
 
 impl Background {
@@ -102,11 +111,30 @@ impl Background {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     #[test]
     fn a_process_with_several_threads_stays_where_it_is() {
         // The test's own thread, and the one that waits for it.
         let refused = background().unwrap_err().to_string();
         assert!(refused.starts_with("cannot go into the background: this process has several"));
+    }
+
+    #[test]
+    fn a_child_without_a_word_was_never_ready() {
+        let verdict_of = |script: &str, word: &[u8]| {
+            let (reader, mut writer) = pipe().unwrap();
+            writer.write_all(word).unwrap();
+            drop(writer);
+            let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
+            let verdict = verdict(reader, Pid::from_raw(child.id() as i32));
+            // It may have been waited for already.
+            let _ = child.wait();
+            verdict
+        };
+        assert_eq!(verdict_of("exit 3", b"!"), 0);
+        assert_eq!(verdict_of("exit 3", b""), 3);
+        assert_eq!(verdict_of("exit 0", b""), 1);
+        assert_eq!(verdict_of("kill -TERM $$", b""), 128 + 15);
     }
 }

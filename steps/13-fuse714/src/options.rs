@@ -160,7 +160,11 @@ impl FromStr for MountBy {
 }
 
 /// At the commas, but for those with a backslash before them. Empty parts are none.
+///
+/// A backslash makes the character behind it one like any other, be it a comma or a backslash, and is not kept
+/// itself: `fsname=a\,b\\c` is one part, `fsname=a,b\c`. At the very end it stands for nothing.
 fn split(list: &str) -> Vec<String> {
+    // EXERCISE: 13.1
     let mut parts = vec![String::new()];
     let mut rest = list.chars();
     while let Some(char) = rest.next() {
@@ -173,6 +177,7 @@ fn split(list: &str) -> Vec<String> {
     }
     parts.retain(|part| !part.is_empty());
     parts
+    // EXERCISE_END: 13.1
 }
 
 fn escaped(value: &str) -> String {
@@ -219,6 +224,13 @@ mod tests {
             MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_RDONLY
         );
         assert_eq!(options.for_the_kernel(), ["allow_other", "max_read=65536"]);
+    }
+
+    #[test]
+    fn a_list_is_split_at_its_commas() {
+        assert_eq!(split(r"ro,,fsname=a\,b\\,c,"), ["ro", r"fsname=a,b\", "c"]);
+        assert_eq!(split(r"a\b,c\"), ["ab", "c"]);
+        assert_eq!(split(",,"), [""; 0]);
     }
 
     #[test]

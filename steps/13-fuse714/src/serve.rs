@@ -198,7 +198,20 @@ impl Served {
 }
 
 /// What will be done, by what was asked for and what works.
+///
+/// * Never to splice: copy, and read requests.
+/// * Otherwise the strategy that was asked for, and if none was, the best here. Requests as asked for, but read
+///   them where `splice(2)` does not work. A strategy is about answers alone.
+///
+/// # Errors
+///
+/// What was asked for is not replaced in silence. Of several errors, the first of these:
+///
+/// * Never, and a strategy that splices, or always, and the one that copies: [`CannotSplice::Contradiction`].
+/// * Always, and the largest answers cannot be spliced here ([`Splicing::check`]).
+/// * A strategy was asked for, and does not work here ([`Splicing::check_strategy`]).
 fn plan(options: &ServeOptions, here: &Splicing) -> Result<(Strategy, Requests), CannotSplice> {
+    // EXERCISE: 13.4
     let wanted = options.strategy;
     if options.splice == Splice::Never {
         return match wanted {
@@ -220,6 +233,7 @@ fn plan(options: &ServeOptions, here: &Splicing) -> Result<(Strategy, Requests),
         Err(_) => Requests::Read,
     };
     Ok((wanted.unwrap_or_else(|| here.best().0), requests))
+    // EXERCISE_END: 13.4
 }
 
 /// Why it cannot be spliced as was asked.
