@@ -55,13 +55,13 @@ impl Device {
     /// Every other, as it came. EINVAL: the kernel finds the message malformed, for example its length
     /// field differs from its length. The request then still waits for an answer.
     pub fn write_message(&self, message: &[u8]) -> io::Result<Written> {
-        // EXERCISE: 01.1
+        // EXERCISE: 01.4
         match nix::unistd::write(&self.0, message) {
             Ok(_) => Ok(Written::Taken),
             Err(Errno::ENOENT) => Ok(Written::Unwanted),
             Err(errno) => Err(errno.into()),
         }
-        // EXERCISE_END: 01.1
+        // EXERCISE_END: 01.4
     }
 }
 

@@ -186,12 +186,12 @@ impl MountPoint {
     /// whatever it was asked for (`fuse_dev_poll`). So it asks for no event, and does not wait. If it fails,
     /// or reports what has no name in [`PollFlags`], take the connection for ended.
     fn is_connected(&self) -> bool {
-        // EXERCISE: 01.4
+        // EXERCISE: 01.3
         let Some(device) = self.device.upgrade() else { return false };
         let mut polled = [PollFd::new(device.as_fd(), PollFlags::empty())];
         let polled = poll(&mut polled, PollTimeout::ZERO).map(|_| polled[0].revents());
         matches!(polled, Ok(Some(events)) if !events.contains(PollFlags::POLLERR))
-        // EXERCISE_END: 01.4
+        // EXERCISE_END: 01.3
     }
 }
 
@@ -215,7 +215,7 @@ fn detach(path: &Path) -> io::Result<()> {
 /// FUSE mount whose server is gone. Such an error names `dir` as it was given. Or something is mounted
 /// there already, dead or alive: that one names the real path.
 pub fn fit_mount_point(dir: &Path) -> Result<PathBuf, MountError> {
-    // EXERCISE: 01.3
+    // EXERCISE: 01.2
     let path = dir
         .canonicalize()
         .map_err(|e| MountError { dir: dir.to_owned(), why: why(errno_of(&e)) })?;
@@ -223,7 +223,7 @@ pub fn fit_mount_point(dir: &Path) -> Result<PathBuf, MountError> {
         Some(other) => Err(MountError { dir: path, why: Why::Busy(other) }),
         None => Ok(path),
     }
-    // EXERCISE_END: 01.3
+    // EXERCISE_END: 01.2
 }
 
 fn listed(path: &Path) -> Result<Option<Mounted>, MountError> {

@@ -36,7 +36,7 @@ fn topmost(mountinfo: &[u8], path: &Path) -> Option<Mounted> {
 /// optional fields (here `shared:7`), none or several, and end at a lone `-`. Behind it stand the type
 /// and the source. They are taken as they stand, but for bytes that are no UTF-8: those are replaced.
 fn parse(line: &[u8], wanted: &[u8]) -> Option<Mounted> {
-    // EXERCISE: 01.2
+    // EXERCISE: 01.1
     let text = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
     let mut fields = line.split(|&b| b == b' ');
     let device_number = text(fields.nth(2)?);
@@ -45,7 +45,7 @@ fn parse(line: &[u8], wanted: &[u8]) -> Option<Mounted> {
     }
     fields.find(|field| *field == b"-")?;
     Some(Mounted { device_number, fs_type: text(fields.next()?), source: text(fields.next()?) })
-    // EXERCISE_END: 01.2
+    // EXERCISE_END: 01.1
 }
 
 /// The kernel writes white space and the backslash as three octal digits (`show_mountinfo`).
