@@ -99,3 +99,21 @@ impl Mounted {
         Agreed::over(self.device, self.mount, options)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::errno::Errno;
+    use nix::libc;
+
+    #[test]
+    fn who_may_mount_is_what_capget_says() {
+        // _LINUX_CAPABILITY_VERSION_3, and this process; then effective, permitted and inheritable, twice.
+        let header: [u32; 2] = [0x2008_0522, 0];
+        let mut sets = [0_u32; 6];
+        // SAFETY: capget(2) reads a header, and for this version writes two structs of three numbers each.
+        let got = unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) };
+        Errno::result(got).unwrap();
+        assert_eq!(may_mount(), sets[0] >> 21 & 1 == 1);
+    }
+}

@@ -83,7 +83,7 @@ pub fn directories(root: &Path) -> Vec<String> {
 }
 
 /// The step that a page is about: the one with its number.
-fn directory(root: &Path, page: &str) -> Result<String, Problem> {
+pub fn directory(root: &Path, page: &str) -> Result<String, Problem> {
     let number = page.get(..3).filter(|number| number.ends_with('-'));
     let steps = directories(root);
     let step = number.and_then(|number| steps.iter().find(|step| step.starts_with(number)));

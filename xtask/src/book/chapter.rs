@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::book::about;
 use crate::book::code::{self, Excerpt};
 use crate::book::conversation::conversation;
+use crate::book::exercises::exercises;
 use crate::book::fault::{Fault, Problem, nearest};
 use crate::book::fence::{Piece, pieces};
 use crate::book::flows::flow;
@@ -44,6 +45,9 @@ const BLOCKS: &[(&str, Block)] = &[
     }),
     ("time", |sources, argument| {
         alone(argument).and_then(|()| time::time(sources.root, sources.page))
+    }),
+    ("exercises", |sources, argument| {
+        alone(argument).and_then(|()| exercises(sources.root, sources.page))
     }),
     ("flow", |_, argument| flow(argument)),
     ("ladder", |sources, argument| alone(argument).and_then(|()| ladder(sources.root))),

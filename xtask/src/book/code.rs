@@ -30,6 +30,7 @@ pub fn excerpt(root: &Path, argument: &str) -> Result<Excerpt, Problem> {
     })?;
     let (first, last) = range(&text, file, anchor)?;
     let lines: Vec<_> = text.lines().collect();
+    spare_exercises(&lines, (first, last), file)?;
     // Blank lines at either end are not shown, nor counted.
     let shown: Vec<usize> = (first..last).filter(|n| marker(lines[*n]).is_none()).collect();
     let blank = |n: &&usize| lines[**n].trim().is_empty();
@@ -50,6 +51,25 @@ pub fn excerpt(root: &Path, argument: &str) -> Result<Excerpt, Problem> {
         language: language(file),
         caption: format!("{file}, {lines_word}"),
     })
+}
+
+/// What the reader is to write is printed nowhere.
+fn spare_exercises(
+    lines: &[&str],
+    (first, last): (usize, usize),
+    file: &str,
+) -> Result<(), Problem> {
+    let mark = |n: &usize| lines[*n].trim().strip_prefix("// EXERCISE");
+    // Within the body of one: it has begun, and not ended.
+    let open = (0..last).rev().find_map(|n| mark(&n).map(|mark| (n, mark.starts_with(':'))));
+    let overlaps = (first..last).find(|n| mark(n).is_some());
+    match overlaps.or(open.filter(|(_, begins)| *begins).map(|(n, _)| n)) {
+        None => Ok(()),
+        Some(n) => Err(Problem::new(
+            format!("it would print the body of an exercise: {file}:{}", n + 1),
+            "Print another piece, or make another function the exercise.",
+        )),
+    }
 }
 
 /// The lines between the marks of `anchor`: indices from the first to one past the last.
@@ -160,6 +180,18 @@ two
 // ANCHOR: empty
 
 // ANCHOR_END: empty
+// ANCHOR: around
+fn f() {
+    // EXERCISE: 01.1
+    // ANCHOR: within
+    body();
+    // ANCHOR_END: within
+    // EXERCISE_END: 01.1
+}
+// ANCHOR_END: around
+// ANCHOR: behind
+fn g() {}
+// ANCHOR_END: behind
 // ANCHOR_END: turned
 x
 // ANCHOR: turned
@@ -190,6 +222,7 @@ x
         let of = |anchor| excerpt(fixture().path(), &format!("src/device.rs:{anchor}")).unwrap();
         assert_eq!(of("inner").lines, ["body();"]);
         assert_eq!(of("inner").caption, "src/device.rs, line 7");
+        assert_eq!(of("behind").lines, ["fn g() {}"]);
         assert_eq!(
             of("all").lines,
             ["mod a {", "", "    fn open() {", "        body();", "    }", "}"]
@@ -226,6 +259,8 @@ x
             ("src/device.rs:twice", "twice: src/device.rs:14 and 17"),
             ("src/device.rs:empty", "nothing between"),
             ("src/device.rs:turned", "ends before it starts"),
+            ("src/device.rs:around", "the body of an exercise: src/device.rs:25"),
+            ("src/device.rs:within", "the body of an exercise: src/device.rs:25"),
         ] {
             let fault = fault(argument);
             assert!(fault.contains(expected), "{fault}");

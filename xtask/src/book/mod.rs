@@ -7,6 +7,7 @@ mod about;
 mod chapter;
 mod code;
 mod conversation;
+mod exercises;
 mod explorer;
 mod fault;
 mod fence;

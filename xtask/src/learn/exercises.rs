@@ -29,20 +29,25 @@ pub struct Exercise {
 
 /// Those of a step, in their order.
 pub fn of(step: &Step) -> anyhow::Result<Vec<Exercise>> {
+    listed(&workspace_root(), &step.dir(), &step.number)
+}
+
+/// Those that the step.toml of a step lists: its directory, from the workspace's root, and its number.
+pub fn listed(root: &Path, dir: &str, number: &str) -> anyhow::Result<Vec<Exercise>> {
     #[derive(Deserialize)]
     struct About {
         #[serde(default)]
         exercises: Vec<Exercise>,
     }
-    let file = workspace_root().join(step.dir()).join("step.toml");
+    let file = format!("{dir}/step.toml");
     let text =
-        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        fs::read_to_string(root.join(&file)).with_context(|| format!("cannot read {file}"))?;
     let About { mut exercises } =
-        toml::from_str(&text).with_context(|| format!("cannot parse {}", file.display()))?;
+        toml::from_str(&text).with_context(|| format!("cannot parse {file}"))?;
     for (n, exercise) in exercises.iter_mut().enumerate() {
-        let id = format!("{}.{}", step.number, n + 1);
-        ensure!(exercise.id == id, "{}: exercise {:?} must be {id:?}", file.display(), exercise.id);
-        exercise.step = step.dir();
+        let id = format!("{number}.{}", n + 1);
+        ensure!(exercise.id == id, "{file}: exercise {:?} must be {id:?}", exercise.id);
+        exercise.step = dir.to_owned();
     }
     Ok(exercises)
 }

@@ -92,6 +92,8 @@ fn one(program: &Program, test: &str, verdicts: &mut Verdicts) -> anyhow::Result
         .current_dir(&program.dir)
         .env("RUST_BACKTRACE", "0")
         .env("INSTA_UPDATE", "no")
+        // No file beside the sources for each value that fails.
+        .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1")
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)
         .stderr(output.try_clone()?)
