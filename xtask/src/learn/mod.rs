@@ -7,6 +7,7 @@ pub mod hint;
 pub mod holes;
 mod judge;
 mod mine;
+mod mutants;
 pub mod selftest;
 pub mod solution;
 mod standing;

@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use xshell::{Shell, cmd};
 
 use crate::learn::turns::{self, Turns};
-use crate::learn::{exercises, judge, mine, verdicts};
+use crate::learn::{exercises, judge, mine, mutants, verdicts};
 use crate::steps::{self, Step, workspace_root};
 use crate::vm::report::Verdicts;
 use crate::{Outcome, interrupt};
@@ -16,7 +16,7 @@ use crate::{Outcome, interrupt};
 /// Prove the exercises: open all of a step, then solve one after the other, and see which tests turn.
 ///
 /// Each must be red before and turn exactly the tests that steps/NN/exercises.txt lists; at the end nothing is
-/// red and nothing differs from steps/.
+/// red and nothing differs from steps/. Then wrong bodies are put in, each of which a test must catch.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The steps. None: all.
@@ -27,7 +27,10 @@ pub struct Arguments {
     /// Without the tests that need a kernel.
     #[arg(long, conflicts_with = "accept")]
     quick: bool,
-    /// Record which tests turn.
+    /// Only the mutants: the wrong bodies in steps/NN/mutants/, each with the test that must catch it.
+    #[arg(long)]
+    mutants: bool,
+    /// Record which tests turn, and what is said of the mutants.
     #[arg(long)]
     accept: bool,
 }
@@ -38,7 +41,13 @@ pub fn learn_selftest(arguments: Arguments) -> anyhow::Result<Outcome> {
     for step in &chosen(&sh, &arguments)? {
         ensure!(!interrupt::requested(), "interrupted");
         let start = Instant::now();
-        let faults = prove(&sh, step, &arguments)?;
+        let workspace = workspace_root().join("target/learn-selftest");
+        mine::restore(&workspace)?;
+        let mut faults = Vec::new();
+        if !arguments.mutants {
+            faults = prove(&sh, &workspace, step, &arguments)?;
+        }
+        faults.extend(prove_mutants(&sh, &workspace, step, &arguments)?);
         println!(
             "step {}: {} ({:.0} s)",
             step.number,
@@ -68,14 +77,17 @@ fn chosen(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Vec<Step>> {
 }
 
 /// Opens and solves the exercises of a step. Returns what is not as it must be.
-fn prove(sh: &Shell, step: &Step, arguments: &Arguments) -> anyhow::Result<Vec<String>> {
-    let workspace = workspace_root().join("target/learn-selftest");
-    mine::restore(&workspace)?;
+fn prove(
+    sh: &Shell,
+    workspace: &Path,
+    step: &Step,
+    arguments: &Arguments,
+) -> anyhow::Result<Vec<String>> {
     let exercises = exercises::of(step)?;
     for exercise in &exercises {
-        exercise.change(&workspace, |place| place.punched(&exercise.id, &exercise.title))?;
+        exercise.change(workspace, |place| place.punched(&exercise.id, &exercise.title))?;
     }
-    let mut red = failing(&judged(sh, &workspace, step, arguments.quick)?);
+    let mut red = failing(&judged(sh, workspace, step, arguments.quick)?);
     println!("step {}: all open: {} tests fail", step.number, red.len());
 
     let mut faults = Vec::new();
@@ -83,8 +95,8 @@ fn prove(sh: &Shell, step: &Step, arguments: &Arguments) -> anyhow::Result<Vec<S
     for exercise in &exercises {
         let id = &exercise.id;
         let solution = exercise.solution()?;
-        exercise.change(&workspace, |place| place.filled(&solution))?;
-        let left = failing(&judged(sh, &workspace, step, arguments.quick)?);
+        exercise.change(workspace, |place| place.filled(&solution))?;
+        let left = failing(&judged(sh, workspace, step, arguments.quick)?);
         faults.extend(left.difference(&red).map(|test| format!("{id} makes {test} fail")));
         let now: Vec<_> = red.difference(&left).cloned().collect();
         println!("step {}: {id} turns {} tests", step.number, now.len());
@@ -95,7 +107,7 @@ fn prove(sh: &Shell, step: &Step, arguments: &Arguments) -> anyhow::Result<Vec<S
         red = left;
     }
     faults.extend(red.iter().map(|test| format!("with all solved, this fails: {test}")));
-    let differ = mine::changed(&workspace, &step.dir())?;
+    let differ = mine::changed(workspace, &step.dir())?;
     faults.extend(
         differ.iter().map(|path| format!("with all solved, this differs: {}", path.display())),
     );
@@ -108,6 +120,29 @@ fn prove(sh: &Shell, step: &Step, arguments: &Arguments) -> anyhow::Result<Vec<S
     faults.extend(differences(&turns::recorded(step)?, &turned, |test| {
         !arguments.quick || !test.starts_with(&format!("step{}::", step.number))
     }));
+    Ok(faults)
+}
+
+/// Puts wrong bodies in the place of right ones. Returns what is not as it must be.
+fn prove_mutants(
+    sh: &Shell,
+    workspace: &Path,
+    step: &Step,
+    arguments: &Arguments,
+) -> anyhow::Result<Vec<String>> {
+    let mut faults = Vec::new();
+    let mutants = mutants::of(step)?;
+    for mutant in mutants.iter().filter(|mutant| !arguments.quick || mutant.needs_no_kernel()) {
+        ensure!(!interrupt::requested(), "interrupted");
+        let found = mutant.prove(sh, workspace, step, arguments.accept)?;
+        println!(
+            "step {}: mutant {}: {}",
+            step.number,
+            mutant.name(),
+            if found.is_empty() { "caught" } else { "FAILED" }
+        );
+        faults.extend(found);
+    }
     Ok(faults)
 }
 

@@ -19,8 +19,13 @@ fn file(step: &Step) -> PathBuf {
 /// What is recorded of a step.
 pub fn recorded(step: &Step) -> anyhow::Result<Turns> {
     let file = file(step);
-    let text =
-        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = fs::read_to_string(&file).with_context(|| {
+        let number = &step.number;
+        format!(
+            "cannot read {}. Record it: cargo xtask learn-selftest {number} --accept",
+            file.display()
+        )
+    })?;
     let mut turns = Turns::new();
     for line in text.lines() {
         let (id, test) = line
