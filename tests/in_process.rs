@@ -8,7 +8,7 @@ use nix::mount::{MntFlags, umount2};
 use step03_handshake::Wishes;
 use step05_server::{Handler, ServeError, Session};
 
-use crate::visitor::fresh_dir;
+use crate::visitor::{fresh_dir, given_server};
 
 /// Serves `handler` in this process while `visit` runs.
 pub fn serving<T>(handler: &dyn Handler, visit: impl FnOnce(&Path) -> T) -> T {
@@ -17,6 +17,11 @@ pub fn serving<T>(handler: &dyn Handler, visit: impl FnOnce(&Path) -> T) -> T {
 
 /// A mount of the test's own, for handlers that need its device.
 pub fn mounted() -> Session {
+    assert_eq!(
+        given_server(),
+        None,
+        "this test serves by itself: it does not belong in any_server"
+    );
     Session::mount(&fresh_dir("mnt"), "test", &[], None).unwrap()
 }
 

@@ -1,10 +1,11 @@
 //! Step 03: the handshake with this kernel, and what an echoed flag does.
 
+mod any_server;
+
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process::Stdio;
 use std::thread;
 
 use kernel_tests::{Server, is_mounted};
@@ -47,17 +48,6 @@ fn the_conversation_in_bytes() {
     let server = InBytes::start("step03-handshake", &[]);
     server.visit_from_outside(&["ls", "mnt"], "-EIO");
     server.ended("step03__handshake");
-}
-
-#[test]
-#[ignore = "needs a kernel: cargo xtask vm-test"]
-fn ctrl_c_ends_it_before_anyone_asks() {
-    let dir = fresh_dir("mnt");
-    let mut command = program("step03-handshake");
-    command.arg(&dir).stdout(Stdio::null());
-    let server = Server::start(command, &dir).unwrap();
-    assert!(server.interrupt().unwrap().success());
-    assert!(!is_mounted(&dir).unwrap());
 }
 
 /// MAX_PAGES (bit 22, 7.28): the answer then holds how many. In 24 bytes there is no room for that.

@@ -1,15 +1,15 @@
 //! Step 05: the same hello on a library, and file systems that misbehave on it.
 
+mod any_server;
+
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use kernel_tests::is_mounted;
 use nix::errno::Errno;
 use nix::libc;
-use nix::mount::{MntFlags, umount2};
 use nix::sys::stat::stat;
 use step02_wire::TraceStyle;
 use step02_wire::abi::*;
@@ -18,7 +18,7 @@ use step05_server::{Answer, Data, Files, Filesystem, Handler, Owed, Request, Ses
 use crate::in_bytes::Log;
 use crate::in_process::{serving, serving_on};
 use crate::recorded::trace_of_a_visit;
-use crate::visitor::{fresh_dir, output, program, serve, stderr, stdout};
+use crate::visitor::{fresh_dir, output, program, stderr, stdout};
 
 #[test]
 #[ignore = "needs a kernel: cargo xtask vm-test"]
@@ -37,34 +37,6 @@ fn the_guided_visit_of_the_demo() {
     // What the kernel offers differs from kernel to kernel.
     let lines: Vec<_> = shown.lines().filter(|line| !line.starts_with("→ #1 INIT")).collect();
     insta::assert_snapshot!("guide", lines.join("\n"));
-}
-
-#[test]
-#[ignore = "needs a kernel: cargo xtask vm-test"]
-fn nothing_can_be_changed() {
-    let dir = fresh_dir("mnt");
-    let server = serve("step05-server", &dir);
-    let errno = |result: std::io::Result<()>| result.unwrap_err().raw_os_error();
-    assert_eq!(errno(fs::write(dir.join("hello.txt"), "mine")), Some(libc::EROFS));
-    assert_eq!(errno(fs::create_dir(dir.join("new"))), Some(libc::EROFS));
-    // CREATE gets ENOSYS, so the kernel tries MKNOD, and that is refused for a good reason.
-    assert_eq!(errno(fs::write(dir.join("new"), "")), Some(libc::EROFS));
-    assert_eq!(errno(fs::remove_file(dir.join("hello.txt"))), Some(libc::EROFS));
-    assert!(server.interrupt().unwrap().success());
-}
-
-#[test]
-#[ignore = "needs a kernel: cargo xtask vm-test"]
-fn it_ends_well_however_it_ends() {
-    let dir = fresh_dir("mnt");
-    let mut unmounted = serve("step05-server", &dir);
-    umount2(&dir, MntFlags::empty()).unwrap();
-    assert!(unmounted.wait().unwrap().success());
-    let inside = serve("step05-server", &dir);
-    let file = File::open(dir.join("hello.txt")).unwrap();
-    assert!(inside.interrupt().unwrap().success());
-    drop(file);
-    assert!(!is_mounted(&dir).unwrap());
 }
 
 /// A root whose every name is a file, uncached, that is read as `read` says.

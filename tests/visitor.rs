@@ -1,4 +1,8 @@
 //! What the tests of all steps share: a place to mount on, a server to run, a visit to make.
+//!
+//! A server need not be ours. `cargo xtask vm-test 04 --server PATH` gives the tests of the module
+//! `step04::any_server` another program, in the variable SERVER, and [`serve`] starts that one. Such a
+//! test may run no program of the kit's own but the client, and look into none.
 
 use std::env;
 use std::fs;
@@ -19,8 +23,24 @@ pub fn fresh_dir(name: &str) -> PathBuf {
     dir
 }
 
-/// A step's program.
+/// The program that is to be tested in place of a step's own.
+pub fn given_server() -> Option<PathBuf> {
+    env::var_os("SERVER").map(PathBuf::from)
+}
+
+/// A step's program, or another of the kit's own.
+///
+/// # Panics
+///
+/// If another server is to be tested: the caller would test ours, and say that theirs is good.
 pub fn program(name: &str) -> Command {
+    if let Some(server) = given_server() {
+        let server = server.display();
+        assert_eq!(
+            name, "visit",
+            "{server} is to be tested, and this test starts {name}: it does not belong in any_server"
+        );
+    }
     Command::new(programs().join(name))
 }
 
@@ -39,10 +59,28 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Starts a step's server on `dir`. Its trace goes to this test's output, shown when the test fails.
+/// Starts a step's server on `dir`, or the given one. What it prints goes to this test's output, shown when
+/// the test fails: of ours the trace.
 pub fn serve(name: &str, dir: &Path) -> Server {
-    let mut command = program(name);
-    command.arg("--trace").arg(dir).stdout(Stdio::null());
+    started(name, &["--trace"], dir)
+}
+
+/// The same without a trace, for a test with too many requests.
+pub fn serve_quietly(name: &str, dir: &Path) -> Server {
+    started(name, &[], dir)
+}
+
+fn started(name: &str, options: &[&str], dir: &Path) -> Server {
+    let mut command = match given_server() {
+        // All that may be asked of it: SERVER MOUNTPOINT.
+        Some(server) => Command::new(server),
+        None => {
+            let mut ours = program(name);
+            ours.args(options).stdout(Stdio::null());
+            ours
+        }
+    };
+    command.arg(dir);
     Server::start(command, dir).unwrap()
 }
 
