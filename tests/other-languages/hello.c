@@ -25,12 +25,13 @@ enum { MAX_WRITE = 1 << 17, ROOM = MAX_WRITE + 4096 }; /* With less room, each r
 
 static char mountpoint[PATH_MAX];
 
-/* Also for Ctrl-C. Detached, so that clients inside are no obstacle. The next read(2) gives ENODEV. */
+/* Also for Ctrl-C. MNT_FORCE ends the connection though a client holds a file open, so that the next
+ * read(2) gives ENODEV; MNT_DETACH takes the mount out of sight. */
 static void unmount(int signal)
 {
     int before = errno; /* What we interrupt may be about to look at it. */
     (void)signal;
-    umount2(mountpoint, MNT_DETACH);
+    umount2(mountpoint, MNT_FORCE | MNT_DETACH);
     errno = before;
 }
 

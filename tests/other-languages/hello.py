@@ -41,7 +41,7 @@ LOOKUP, FORGET, GETATTR, OPEN, READ, STATFS, RELEASE, FLUSH = 1, 2, 3, 14, 15, 1
 INIT, OPENDIR, READDIR, RELEASEDIR, ACCESS, INTERRUPT, DESTROY = 26, 27, 28, 29, 34, 36, 38
 ASYNC_READ, BIG_WRITES = 1 << 0, 1 << 5
 
-MS_NOSUID, MS_NODEV, MNT_DETACH = 2, 4, 2
+MS_NOSUID, MS_NODEV, MNT_FORCE, MNT_DETACH = 2, 4, 1, 2
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -54,8 +54,9 @@ def mount(device, path):
 
 
 def unmount(path):
-    """Detached, so that clients inside are no obstacle. The next read gives ENODEV."""
-    libc.umount2(os.fsencode(path), MNT_DETACH)
+    """MNT_FORCE ends the connection though a client holds a file open, so that the next read gives
+    ENODEV; MNT_DETACH takes the mount out of sight."""
+    libc.umount2(os.fsencode(path), MNT_FORCE | MNT_DETACH)
 
 
 def attributes(node):

@@ -16,6 +16,7 @@ use vm_init::{Record, Verdict, each_line, only};
 use xshell::{Shell, cmd};
 
 use crate::package::search_path;
+use crate::server;
 use crate::vm::guest::{self, Programs, Tests};
 use crate::vm::report::{End, Report, Verdicts};
 use crate::vm_test;
@@ -35,12 +36,18 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Verdicts> {
         suite.add_programs(sh, &mut programs)?;
     }
     vm_test::foreign_programs(sh, &programs, arguments)?;
+    if let Some(server) = &arguments.server {
+        server::announce(sh, &programs, arguments, server)?;
+        let server = fs::canonicalize(server)?.to_string_lossy().into_owned();
+        programs.environment.push(("SERVER".into(), server));
+    }
     let release = cmd!(sh, "uname -r").quiet().read()?;
     println!("kernel {release}, this machine's own");
 
     let start = Instant::now();
     let selected = vm_test::chosen(sh, &programs, arguments)?;
-    let mut report = Report::new(stdout(), arguments.nocapture);
+    let mut report =
+        Report::new(stdout(), arguments.nocapture).of_server(arguments.server.as_deref());
     report.take(Record::Plan { tests: selected.len() })?;
     for name in selected {
         one(&programs, &name, arguments, &mut |record| report.take(record))?;
@@ -76,6 +83,7 @@ fn one(
         .env("RUST_BACKTRACE", "0")
         .env("TMPDIR", dir.path())
         .env("STEP_BIN_DIR", programs.dir())
+        .envs(programs.environment.iter().cloned())
         // A machine's own kernel is not emulated: the suites do their full work.
         .env("SUITE_SIZE", "full")
         .env("INSTA_WORKSPACE_ROOT", &arguments.vm.workspace)

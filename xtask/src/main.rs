@@ -10,6 +10,7 @@ mod learn;
 mod package;
 mod run;
 mod self_test;
+mod server;
 mod snapshots;
 mod steps;
 mod suite;

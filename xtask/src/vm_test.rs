@@ -11,12 +11,13 @@ use xshell::{Shell, cmd};
 
 use crate::package::provide;
 use crate::suite::{self, Suite};
+use crate::vm::carry::carry;
 use crate::vm::guest::{Programs, Tests};
 use crate::vm::kernel::Kernel;
 use crate::vm::machine::{Heard, Machine};
 use crate::vm::report::{End, Report, Verdicts};
 use crate::vm::{Options, Parts};
-use crate::{Outcome, host, self_test, snapshots, steps, vm};
+use crate::{Outcome, host, self_test, server, snapshots, steps, vm};
 
 /// The tests that run a program that is not the kit's own: which, and the package that has it.
 const FOREIGN: [(&str, &str, &str); 8] = [
@@ -41,6 +42,14 @@ pub struct Arguments {
     /// Run a suite in place of the steps' tests.
     #[arg(long, conflicts_with_all = ["accept", "exact"])]
     pub suite: Option<Suite>,
+    /// Test another program in place of the step's server: `vm-test 04 --server ./my-server`.
+    ///
+    /// Any executable in any language that is called as `SERVER MOUNTPOINT`. It goes into the guest with its
+    /// libraries (ldd). Of a script its first line is followed: the interpreter comes along, and with Python
+    /// its standard library, without site-packages. Other files and packages do not. The step's tests that
+    /// need more than `SERVER MOUNTPOINT` are named and left out.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["suite", "accept", "exact", "self_test", "shell"])]
+    pub server: Option<PathBuf>,
     /// On this machine's own kernel (root): short for --kernel host.
     #[arg(long)]
     host: bool,
@@ -76,6 +85,9 @@ pub fn vm_test(mut arguments: Arguments) -> anyhow::Result<Outcome> {
     }
     if let Some(suite) = arguments.suite {
         suite::select(&sh, &mut arguments, suite)?;
+    }
+    if let Some(server) = arguments.server.clone() {
+        server::select(&sh, &mut arguments, &server)?;
     }
     let options = &arguments.vm;
     if arguments.self_test {
@@ -117,12 +129,17 @@ pub fn verdicts(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Verdicts> {
 
 /// All that a boot for these tests needs.
 fn parts(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Parts> {
+    let server = arguments.server.as_ref().map(|server| carry(sh, server)).transpose()?;
     let mut parts = vm::prepare(sh, &arguments.vm, Tests::for_suite(arguments.suite))?;
     if let Some(suite) = arguments.suite {
         suite.add_programs(sh, &mut parts.programs)?;
     }
     for program in foreign_programs(sh, &parts.programs, arguments)? {
         parts.programs.add(sh, &program)?;
+    }
+    if let Some((path, server)) = arguments.server.as_ref().zip(server) {
+        server::announce(sh, &parts.programs, arguments, path)?;
+        parts.programs.carry(server);
     }
     Ok(parts)
 }
@@ -135,21 +152,21 @@ fn run(
     mut out: impl Write,
 ) -> anyhow::Result<Verdicts> {
     let options = &arguments.vm;
+    let mut environment =
+        snapshots::environment(arguments.accept, arguments.judge, kernel.cached.is_some());
+    environment.extend(parts.programs.environment.clone());
     let work = Work::Tests {
         filters: arguments.filters.clone(),
         exact: arguments.exact,
         timeout: options.timeout(),
-        environment: snapshots::environment(
-            arguments.accept,
-            arguments.judge,
-            kernel.cached.is_some(),
-        ),
+        environment,
     };
     let start = Instant::now();
     let mut guest = vm::boot(&Shell::new()?, parts, kernel, options, work)?;
     writeln!(out, "{}", guest.banner)?;
 
-    let mut report = Report::new(&mut out, arguments.nocapture);
+    let mut report =
+        Report::new(&mut out, arguments.nocapture).of_server(arguments.server.as_deref());
     // The guest enforces each test's deadline. This one is for a guest that cannot any more.
     let end = listen(&mut guest.machine, &mut report, Duration::from_secs(options.timeout() + 30))?;
     if options.verbose {

@@ -15,17 +15,33 @@ const CACHE: &str = "/etc/ld.so.cache";
 ///
 /// One of its libraries is not on this machine.
 pub fn libraries_of(sh: &Shell, program: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    // For a static program it fails, or says so; either way there is no path in what it says.
-    let told = cmd!(sh, "ldd {program}").quiet().ignore_status().ignore_stderr().read();
-    let told = told.context("cannot start ldd. Install it: apt-get install libc-bin")?;
     let mut files = Vec::new();
-    for line in told.lines() {
+    for line in ldd(sh, &[program])?.lines() {
         files.extend(library(line).with_context(|| format!("cannot pack {}", program.display()))?);
     }
     if !files.is_empty() && Path::new(CACHE).exists() {
         files.push(CACHE.into());
     }
     Ok(files)
+}
+
+/// The same for many at once, as far as it is here: some may be of no use on this machine either.
+///
+/// # Errors
+///
+/// ldd(1) is missing.
+pub fn libraries_of_all(sh: &Shell, programs: &[impl AsRef<Path>]) -> anyhow::Result<Vec<PathBuf>> {
+    if programs.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(ldd(sh, programs)?.lines().filter_map(|line| library(line).ok().flatten()).collect())
+}
+
+fn ldd(sh: &Shell, programs: &[impl AsRef<Path>]) -> anyhow::Result<String> {
+    let programs = programs.iter().map(AsRef::as_ref);
+    // For a static program it fails, or says so; either way there is no path in what it says.
+    let told = cmd!(sh, "ldd {programs...}").quiet().ignore_status().ignore_stderr().read();
+    told.context("cannot start ldd. Install it: apt-get install libc-bin")
 }
 
 /// `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)`, or `/lib64/ld-linux-x86-64.so.2 (0x…)`. What the

@@ -14,6 +14,7 @@ use xshell::{PushEnv, Shell, cmd};
 
 use crate::steps::{self, workspace_root};
 use crate::suite::Suite;
+use crate::vm::carry::Carried;
 use crate::vm::dynamic::libraries_of;
 use crate::vm::initramfs::Initramfs;
 
@@ -40,6 +41,10 @@ pub struct Programs {
     examples: Vec<PathBuf>,
     /// What programs of the host's need, to be at the same paths in the guest.
     libraries: BTreeSet<PathBuf>,
+    /// A server that is not the kit's: its path in the guest, and what is in it there.
+    server: Option<(String, Vec<u8>)>,
+    /// What its tests have to be told.
+    pub environment: Vec<(String, String)>,
     /// The test program.
     pub tests: PathBuf,
     /// Where all of it was built from.
@@ -131,8 +136,17 @@ pub fn build(sh: &Shell, workspace: &Path, tests: Tests) -> anyhow::Result<Progr
     let servers = steps::all(sh)?.into_iter().map(|step| step.package);
     let bin: Vec<_> = servers.chain(TOOLS.map(str::to_owned)).map(|name| dir.join(name)).collect();
     let examples = EXAMPLES.map(|name| dir.join("examples").join(name)).into();
-    let (libraries, workspace) = (BTreeSet::new(), workspace.to_owned());
-    Ok(Programs { init, dir, bin, examples, libraries, tests, workspace })
+    Ok(Programs {
+        init,
+        dir,
+        bin,
+        examples,
+        libraries: BTreeSet::new(),
+        server: None,
+        environment: Vec::new(),
+        tests,
+        workspace: workspace.to_owned(),
+    })
 }
 
 /// The path in cargo's message about the test program of this name.
@@ -164,6 +178,9 @@ impl Programs {
         program(TESTS_DIR, &self.tests)?;
         for path in &self.libraries {
             program(&path.parent().unwrap_or(Path::new("")).to_string_lossy(), path)?;
+        }
+        if let Some((path, content)) = &self.server {
+            initramfs.file(path, 0o755, content)?;
         }
         let init =
             fs::read(&self.init).with_context(|| format!("cannot read {}", self.init.display()))?;
@@ -199,6 +216,16 @@ impl Programs {
         self.libraries.extend(libraries_of(sh, path)?);
         self.bin.push(path.to_owned());
         Ok(format!("{BIN_DIR}/{}", path.file_name().unwrap_or_default().to_string_lossy()))
+    }
+
+    /// Adds a server that the tests are to start in place of a step's.
+    pub fn carry(&mut self, server: Carried) {
+        self.libraries.extend(server.files);
+        self.environment.push(("SERVER".into(), server.path.clone()));
+        if !server.library_path.is_empty() {
+            self.environment.push(("LD_LIBRARY_PATH".into(), server.library_path));
+        }
+        self.server = Some((server.path, server.content));
     }
 
     /// The directory on the host that holds them all.

@@ -1,5 +1,6 @@
 //! A virtual machine with a real kernel: chosen, packed, booted, listened to.
 
+pub mod carry;
 pub mod download;
 pub mod dynamic;
 pub mod guest;

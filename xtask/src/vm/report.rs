@@ -1,6 +1,7 @@
 //! From records to what the user reads, and to the verdict on the whole run.
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
@@ -21,6 +22,8 @@ pub struct Report<W> {
     out: W,
     /// Print what a test prints as it comes.
     nocapture: bool,
+    /// The server that is tested, if it is not the kit's, as it was named.
+    server: Option<PathBuf>,
     planned: Option<usize>,
     running: Option<String>,
     output: String,
@@ -64,6 +67,7 @@ impl<W: Write> Report<W> {
         Report {
             out,
             nocapture,
+            server: None,
             planned: None,
             running: None,
             output: String::new(),
@@ -71,6 +75,11 @@ impl<W: Write> Report<W> {
             failed: Vec::new(),
             done: false,
         }
+    }
+
+    /// The same for tests of a server that is not the kit's.
+    pub fn of_server(self, server: Option<&Path>) -> Report<W> {
+        Report { server: server.map(Path::to_owned), ..self }
     }
 
     /// Takes one record, in order. An error: the guest does not keep to the order.
@@ -189,7 +198,9 @@ impl<W: Write> Report<W> {
             writeln!(self.out, "{what}")?;
         }
         if let [first, ..] = &self.failed[..] {
-            writeln!(self.out, "\nAgain, one alone: cargo xtask vm-test {}", first.test)?;
+            let server = self.server.as_ref().map(|path| format!(" --server {}", path.display()));
+            let server = server.unwrap_or_default();
+            writeln!(self.out, "\nAgain, one alone: cargo xtask vm-test {}{server}", first.test)?;
         }
         Ok(())
     }
