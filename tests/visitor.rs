@@ -1,7 +1,7 @@
 //! What the tests of all steps share: a place to mount on, a server to run, a visit to make.
 //!
 //! A server need not be ours. `cargo xtask vm-test 04 --server PATH` gives the tests of the module
-//! `step04::any_server` another program, in the variable SERVER, and [`serve`] starts that one. Such a
+//! `step04::any_server` another program, in the variable SERVER_UNDER_TEST, and [`serve`] starts that one. Such a
 //! test may run no program of the kit's own but the client, and look into none.
 
 use std::env;
@@ -25,7 +25,7 @@ pub fn fresh_dir(name: &str) -> PathBuf {
 
 /// The program that is to be tested in place of a step's own.
 pub fn given_server() -> Option<PathBuf> {
-    env::var_os("SERVER").map(PathBuf::from)
+    env::var_os("SERVER_UNDER_TEST").map(PathBuf::from)
 }
 
 /// A step's program, or another of the kit's own.

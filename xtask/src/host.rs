@@ -39,7 +39,7 @@ pub fn run(sh: &Shell, arguments: &Arguments) -> anyhow::Result<Verdicts> {
     if let Some(server) = &arguments.server {
         server::announce(sh, &programs, arguments, server)?;
         let server = fs::canonicalize(server)?.to_string_lossy().into_owned();
-        programs.environment.push(("SERVER".into(), server));
+        programs.environment.push(("SERVER_UNDER_TEST".into(), server));
     }
     let release = cmd!(sh, "uname -r").quiet().read()?;
     println!("kernel {release}, this machine's own");

@@ -65,9 +65,9 @@ pub fn announce(
 ) -> anyhow::Result<()> {
     let step = step(sh, &arguments.filters)?;
     let all = vm_test::chosen(sh, programs, &Arguments::default())?;
+    let left_out = left_out(&all, &step.number)?;
     let whole = arguments.filters.iter().all(|filter| filter.ends_with("::"));
     println!("{}, in place of {}", server.display(), step.package);
-    let left_out = left_out(&all, &step.number)?;
     if whole && !left_out.is_empty() {
         print!("{}", told(&left_out, &all, &step.number));
     }

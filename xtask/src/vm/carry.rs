@@ -88,6 +88,8 @@ pub struct FirstLine {
     interpreter: String,
     /// What stands behind it. The kernel gives all of it as one argument (execve(2)).
     argument: Option<String>,
+    /// Does it end as lines do on Windows?
+    carriage_return: bool,
 }
 
 /// Reads a program, and finds what is wrong with it that the guest would only say in its own words.
@@ -102,6 +104,12 @@ pub fn checked(program: &Path) -> anyhow::Result<(Vec<u8>, Kind)> {
     ensure!(!meta.is_dir(), "{shown} is a directory. Give the program in it: {shown}/NAME");
     let content = fs::read(program).with_context(|| format!("cannot read {shown}"))?;
     let kind = kind(&content).with_context(|| format!("cannot run {shown}"))?;
+    if let Kind::Script(FirstLine { carriage_return: true, .. }) = kind {
+        bail!(
+            "cannot run {shown}: its lines end with CR LF, as on Windows, and Linux takes the CR for a \
+             part of the interpreter's name. Type: sed -i 's/\\r$//' {shown}"
+        );
+    }
     ensure!(
         meta.permissions().mode() & 0o111 != 0,
         "{shown} is not executable. Type: chmod +x {shown}"
@@ -146,11 +154,6 @@ fn architecture(machine: u16) -> String {
 
 /// What stands behind `#!`. With env(1) it is the program that env would start.
 fn first_line(line: &str) -> anyhow::Result<FirstLine> {
-    ensure!(
-        !line.ends_with('\r'),
-        "its first line ends with CR LF, as on Windows: Linux takes the CR for a part of the name. \
-         Type: sed -i 's/\\r$//' and its path"
-    );
     let mut words = line.split_whitespace().peekable();
     let named = words.next().context("its first line names no interpreter after #!")?;
     let interpreter = if named.ends_with("/env") {
@@ -169,7 +172,8 @@ fn first_line(line: &str) -> anyhow::Result<FirstLine> {
         "its first line gives {interpreter} more than one argument. Leave one"
     );
     let argument = arguments.first().map(|&argument| argument.to_owned());
-    Ok(FirstLine { interpreter: interpreter.to_owned(), argument })
+    let carriage_return = line.ends_with('\r');
+    Ok(FirstLine { interpreter: interpreter.to_owned(), argument, carriage_return })
 }
 
 impl FirstLine {

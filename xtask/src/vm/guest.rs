@@ -221,7 +221,7 @@ impl Programs {
     /// Adds a server that the tests are to start in place of a step's.
     pub fn carry(&mut self, server: Carried) {
         self.libraries.extend(server.files);
-        self.environment.push(("SERVER".into(), server.path.clone()));
+        self.environment.push(("SERVER_UNDER_TEST".into(), server.path.clone()));
         if !server.library_path.is_empty() {
             self.environment.push(("LD_LIBRARY_PATH".into(), server.library_path));
         }

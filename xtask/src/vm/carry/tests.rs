@@ -2,7 +2,7 @@ use super::*;
 
 fn of_line(line: &str) -> (String, Option<String>) {
     match kind(format!("{line}\nbody\n").as_bytes()).unwrap() {
-        Kind::Script(FirstLine { interpreter, argument }) => (interpreter, argument),
+        Kind::Script(FirstLine { interpreter, argument, .. }) => (interpreter, argument),
         Kind::Executable => panic!("{line}"),
     }
 }
@@ -31,7 +31,6 @@ fn the_first_line_names_the_interpreter() {
 
 #[test]
 fn a_first_line_that_cannot_be_followed_is_told() {
-    assert!(refused(b"#!/usr/bin/env python3\r\nbody\r\n").contains("sed -i"));
     assert!(refused(b"#!\n").contains("names no interpreter after #!"));
     assert!(refused(b"#!/usr/bin/env\n").contains("after env"));
     assert!(refused(b"#!/usr/bin/env A=1 python3\n").contains("Leave it out"));
@@ -60,6 +59,8 @@ fn a_path_that_leads_to_no_program_is_told() {
     assert!(refused(&dir.path().join("gone")).contains("cannot find the server "));
     assert!(refused(dir.path()).contains("is a directory. Give the program in it"));
     assert!(refused(&path).ends_with(&format!("Type: chmod +x {}", path.display())));
+    let (_dir, path) = file("server", b"#!/usr/bin/env python3\r\nbody\r\n", 0o755);
+    assert!(refused(&path).ends_with(&format!("Type: sed -i 's/\\r$//' {}", path.display())));
 }
 
 #[test]

@@ -160,3 +160,16 @@ fn the_test_programs_own_words_are_left_out() {
         "→ #1 INIT\nthread 's::a' panicked at tests/s.rs:5:5:\n  left: 1"
     );
 }
+
+#[test]
+fn the_command_for_one_test_names_the_server_that_failed_it() {
+    let mut text = Vec::new();
+    let mut report = Report::new(&mut text, false).of_server(Some(Path::new("./mine")));
+    let failed = ended("a", Verdict::Failed { status: "exit status: 101".into() });
+    for record in [Record::Plan { tests: 1 }, start("a"), failed, Record::Done] {
+        report.take(record).unwrap();
+    }
+    report.verdicts(End::Gone(String::new()), Duration::from_secs(1)).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("cargo xtask vm-test a --server ./mine\n"), "{text}");
+}
