@@ -44,9 +44,10 @@ pub fn start(Arguments { step }: Arguments) -> anyhow::Result<Outcome> {
         mine.join(step.dir()).display()
     );
 
-    eprintln!(
-        "Its tests, before you write anything. The first time, all is built for it: two minutes or so."
-    );
+    eprintln!("Its tests, before you write anything:");
+    if !mine.join("target").exists() {
+        eprintln!("(the first time, all is built for it: two minutes or so)");
+    }
     let tasks = tasks(&mine, &step)?;
     let verdicts = verdicts(&sh, &mine, std::slice::from_ref(&step))?;
     let standing = Standing::new(&tasks, &verdicts, &turns::recorded(&step)?);
