@@ -47,6 +47,6 @@ fn guest() -> anyhow::Result<()> {
             port::send_files_back()?;
         }
     }
-    results.send(&Record::Done)
+    results.send_last(&Record::Done)
     // ANCHOR_END: guest
 }

@@ -2,12 +2,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use cpio::newc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use vm_init::{FILES_PORT, OUT_DIR, Record};
 
 /// How long the kernel may take to find its ports. They appear some milliseconds after the driver.
@@ -30,6 +32,7 @@ impl Port {
             thread::sleep(Duration::from_millis(5));
         };
         let file = OpenOptions::new()
+            .read(true)
             .write(true)
             .open(&path)
             .with_context(|| format!("cannot open {} ({name})", path.display()))?;
@@ -41,6 +44,16 @@ impl Port {
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
         self.0.write_all(&line).context("cannot send a record to the host")
+    }
+
+    /// Sends the last record, and waits until the host says that it has it. A write(2) is over when its bytes
+    /// are in the port's queue, and a power-off throws away what is still there.
+    pub fn send_last(mut self, record: &Record) -> anyhow::Result<()> {
+        self.send(record)?;
+        let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
+        // Whatever comes, or does not: there is nothing else to do.
+        let _ = poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], patience);
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! One running QEMU, and the records that come out of it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -171,9 +171,13 @@ impl Machine {
                 Ok(_) => {
                     let line = std::mem::take(&mut self.line);
                     let text = String::from_utf8_lossy(&line);
-                    return serde_json::from_str(&text)
-                        .map(Heard::Record)
-                        .with_context(|| format!("the guest sent no record: {text:?}"));
+                    let record = serde_json::from_str(&text)
+                        .with_context(|| format!("the guest sent no record: {text:?}"))?;
+                    if record == Record::Done {
+                        // It waits for this before it powers off. If it is gone already, so be it.
+                        let _ = self.results.get_mut().write_all(b"\n");
+                    }
+                    return Ok(Heard::Record(record));
                 }
                 // What it read of a line stays in `line`.
                 Err(e)
