@@ -9,8 +9,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use step01_device::{BUFFER_SIZE, Device, Mount};
-use step02_wire::{Opcode, TraceStyle, decode};
+use step02_wire::abi::AttrOut;
+use step02_wire::{Opcode, TraceStyle, decode, encode};
 use step03_handshake::{TracedDevice, Wishes, handshake};
 
 use visitor::{fresh_dir, serve, stderr, stdout, visit};
@@ -82,3 +84,25 @@ fn g_crashes_the_kernel() {
 #[test]
 #[ignore = "tests the rig: cargo xtask vm-test --self-test"]
 fn h_is_never_reached() {}
+
+/// For the witness, which must name the field.
+#[test]
+#[ignore = "tests the rig: cargo xtask vm-test --self-test"]
+fn i_answers_with_a_wrong_len() {
+    let dir = fresh_dir("mnt");
+    let device = Device::open().unwrap();
+    let _mount = Mount::new(&device, &dir, "liar", &[]).unwrap();
+    let device = TracedDevice::new(device, None);
+    thread::spawn(move || {
+        let mut buffer = vec![0; BUFFER_SIZE];
+        handshake(&device, &mut buffer, &Wishes::default()).unwrap();
+        while let Ok(message) = device.read_message(&mut buffer) {
+            let (header, _) = decode(message).unwrap();
+            let mut reply = encode::reply_with(header.unique, &AttrOut::default());
+            reply[0] = 40;
+            assert!(device.write_message(&reply).is_err(), "the kernel compares");
+            device.write_message(&encode::error(header.unique, Errno::EIO)).unwrap();
+        }
+    });
+    nix::sys::stat::stat(&dir).unwrap();
+}

@@ -18,6 +18,7 @@ mod test;
 mod vm;
 mod vm_run;
 mod vm_test;
+mod witness;
 
 use std::process::ExitCode;
 

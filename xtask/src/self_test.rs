@@ -8,6 +8,7 @@ use anyhow::Context;
 use vm_init::Work;
 use xshell::Shell;
 
+use crate::vm::Parts;
 use crate::vm::guest::Tests;
 use crate::vm::report::Report;
 use crate::vm_test::listen;
@@ -15,7 +16,7 @@ use crate::{Outcome, steps, vm};
 
 /// What the report must say, in this order.
 const EXPECTED: [&str; 16] = [
-    "running 8 tests",
+    "running 9 tests",
     "test a_passes ... ok",
     "test b_fails ... FAILED",
     "test c_hangs_on_a_getattr_that_is_never_answered ... TIMEOUT",
@@ -31,7 +32,20 @@ const EXPECTED: [&str; 16] = [
     "its last words",
     "the guest went away meanwhile",
     "Kernel panic - not syncing: sysrq triggered crash",
-    "test result: FAILED. 2 passed; 5 failed; 1 ignored",
+    "test result: FAILED. 2 passed; 5 failed; 2 ignored",
+];
+
+/// A test whose server lies, and what the witness must say of it, in this order.
+const LIAR: &str = "i_answers_with_a_wrong_len";
+const WITNESSED: [&str; 8] = [
+    "Once more, followed: it failed again",
+    "→ #4 GETATTR(node 1)",
+    "← #4 GETATTR    [write of 120 bytes = -EINVAL]",
+    "28 00 00 00                 len        40",
+    "^^^^^^^^^^^ len says 40, 120 bytes were written",
+    "#4 GETATTR still waits for its answer.",
+    "← #4 GETATTR = -EIO",
+    "(\"mnt\") = -EIO (I/O error)",
 ];
 
 /// What the report says of the test that hangs, recorded for the book; on [`vm::kernel::DEFAULT`].
@@ -42,37 +56,54 @@ const HEAD: &str = "---\nsource: xtask/src/self_test.rs\nexpression: timeout\n--
 pub fn self_test(mut options: vm::Options, accept: bool) -> anyhow::Result<Outcome> {
     options.timeout = Some(4);
     let sh = Shell::new()?;
+    let parts = vm::prepare(&sh, &options, Tests::OfTheRig)?;
+
+    let (told, outcome) = told(&sh, &parts, &options, None)?;
+    let missing = missing(&told, &EXPECTED);
+    let as_recorded = options.kernel != vm::kernel::DEFAULT || recorded(&told, accept)?;
+    let red = outcome == Outcome::Bad && missing.is_none() && as_recorded;
+    report("the rig sees red", &EXPECTED, red, &told, missing);
+
+    let (told, outcome) = self::told(&sh, &parts, &options, Some(LIAR))?;
+    let missing = self::missing(&told, &WITNESSED);
+    let seen = outcome == Outcome::Bad && missing.is_none();
+    report("the witness sees what is wrong", &WITNESSED, seen, &told, missing);
+    Ok(if red && seen { Outcome::Good } else { Outcome::Bad })
+}
+
+/// Boots, runs all tests of the rig, or a single one that the witness then follows, and returns the report.
+fn told(
+    sh: &Shell,
+    parts: &Parts,
+    options: &vm::Options,
+    single: Option<&str>,
+) -> anyhow::Result<(String, Outcome)> {
     let work = Work::Tests {
-        filters: vec![],
-        exact: false,
+        filters: single.map(str::to_owned).into_iter().collect(),
+        exact: single.is_some(),
         timeout: options.timeout(),
         environment: vec![],
+        witness: single.is_some(),
     };
-    let parts = vm::prepare(&sh, &options, Tests::OfTheRig)?;
     let start = Instant::now();
-    let mut guest = vm::boot(&sh, &parts, vm::only_kernel(&parts)?, &options, work)?;
+    let mut guest = vm::boot(sh, parts, vm::only_kernel(parts)?, options, work)?;
     println!("{}", guest.banner);
-
     let mut told = Vec::new();
     let mut report = Report::new(&mut told, false);
     let end = listen(&mut guest.machine, &mut report, Duration::from_secs(60))?;
     let outcome = report.verdicts(end, start.elapsed())?.outcome();
-    let told = String::from_utf8_lossy(&told);
+    Ok((String::from_utf8_lossy(&told).into_owned(), outcome))
+}
 
-    let missing = missing(&told);
-    let as_recorded = options.kernel != vm::kernel::DEFAULT || recorded(&told, accept)?;
-    if outcome == Outcome::Bad && missing.is_none() && as_recorded {
-        println!(
-            "the rig sees red: {} statements of its report are as they must be",
-            EXPECTED.len()
-        );
-        return Ok(Outcome::Good);
+fn report(what: &str, expected: &[&str], is_so: bool, told: &str, missing: Option<&str>) {
+    if is_so {
+        println!("{what}: {} statements of the report are as they must be", expected.len());
+        return;
     }
     println!("{told}");
     if let Some(missing) = missing {
-        println!("the rig does not see red. Its report lacks, or has in another order: {missing}");
+        println!("not so: {what}. The report lacks, or has in another order: {missing}");
     }
-    Ok(Outcome::Bad)
 }
 
 /// Holds the story of the test that hangs against its recording; or records it.
@@ -111,9 +142,9 @@ fn timeout(told: &str) -> Option<String> {
 }
 
 /// The first of what is expected that does not come.
-fn missing(told: &str) -> Option<&'static str> {
+fn missing(told: &str, expected: &[&'static str]) -> Option<&'static str> {
     let mut rest = told;
-    EXPECTED.into_iter().find(|expected| match rest.find(expected) {
+    expected.iter().copied().find(|expected| match rest.find(expected) {
         Some(at) => {
             rest = &rest[at + expected.len()..];
             false

@@ -57,7 +57,13 @@ pub fn run_in_guest(
             Heard::Record(Record::Output { text }) => print(&text),
             Heard::Record(Record::End { verdict: ended, .. }) => verdict = Some(ended),
             Heard::Record(Record::Done) => return judge(verdict),
-            Heard::Record(Record::Hello { .. } | Record::Plan { .. } | Record::Start { .. }) => {}
+            Heard::Record(
+                Record::Hello { .. }
+                | Record::Plan { .. }
+                | Record::Start { .. }
+                | Record::Again { .. }
+                | Record::Seen { .. },
+            ) => {}
             Heard::End => return Err(guest.machine.lost()),
             Heard::Silence => {
                 bail!("the guest fell silent\n{}", guest.machine.console_tail())

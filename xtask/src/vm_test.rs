@@ -65,6 +65,10 @@ pub struct Arguments {
     /// Take the outputs that differ from the recorded snapshots as the new recordings.
     #[arg(long)]
     pub accept: bool,
+    /// Run the first failing tests (three at most) once more, and tell what went over /dev/fuse, and what was
+    /// wrong with it.
+    #[arg(long, conflicts_with_all = ["list", "shell", "self_test", "accept"])]
+    pub witness: bool,
     /// Test the rig itself: does it see red?
     #[arg(long, conflicts_with_all = ["filters"])]
     self_test: bool,
@@ -89,6 +93,13 @@ pub fn vm_test(mut arguments: Arguments) -> anyhow::Result<Outcome> {
     if let Some(server) = arguments.server.clone() {
         server::select(&sh, &mut arguments, &server)?;
     }
+    ensure!(
+        !arguments.witness || (arguments.vm.kernel != "host" && arguments.suite.is_none()),
+        "--witness is for the steps' tests in a VM: this machine's own kernel has no runner that could \
+         follow a test, and the suites' tests are too long to be told.\n\
+         Try: cargo xtask vm-test --witness {}",
+        if arguments.filters.is_empty() { "04" } else { &arguments.filters[0] }
+    );
     let options = &arguments.vm;
     if arguments.self_test {
         return self_test::self_test(options.clone(), arguments.accept);
@@ -160,6 +171,7 @@ fn run(
         exact: arguments.exact,
         timeout: options.timeout(),
         environment,
+        witness: arguments.witness,
     };
     let start = Instant::now();
     let mut guest = vm::boot(&Shell::new()?, parts, kernel, options, work)?;

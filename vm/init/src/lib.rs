@@ -5,6 +5,10 @@
 //! JSON each. The console belongs to the kernel, so nothing that a kernel prints can be mistaken
 //! for a verdict.
 
+mod facts;
+
+pub use facts::{Bytes, Fact, KEPT, Process};
+
 use std::io::{BufRead, BufReader, Read};
 
 use serde::{Deserialize, Serialize};
@@ -46,6 +50,8 @@ pub enum Work {
         timeout: u64,
         /// Environment variables for the tests.
         environment: Vec<(String, String)>,
+        /// Run the first few that fail once more, and follow them.
+        witness: bool,
     },
     /// Run one program, with its arguments.
     Run {
@@ -124,6 +130,16 @@ pub enum Record {
         verdict: Verdict,
         /// How long it ran.
         seconds: f64,
+    },
+    /// A test that failed is run once more, followed. A start, its output, an end and facts come next.
+    Again {
+        /// Its name.
+        test: String,
+    },
+    /// What was seen of the test that ran once more, in order.
+    Seen {
+        /// The fact.
+        fact: Fact,
     },
     /// The last. What comes without it is no success, whatever QEMU's exit status says.
     Done,

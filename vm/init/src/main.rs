@@ -1,5 +1,8 @@
 //! The guest's pid 1. It sets the guest up, does the job, and powers off.
+//!
+//! Started again by pid 1, it is the witness: a process that follows a test.
 
+mod again;
 mod boot;
 mod kernel_log;
 mod leftovers;
@@ -7,6 +10,7 @@ mod port;
 mod run;
 mod shell;
 mod tests;
+mod witness;
 
 use std::fs;
 
@@ -17,6 +21,13 @@ use vm_init::{JOB_PATH, Job, RESULTS_PORT, Record, Work};
 use crate::port::Port;
 
 fn main() {
+    if std::process::id() != 1 {
+        if let Err(error) = witness::witness(std::env::args_os().skip(1)) {
+            println!("witness: {error:#}");
+            std::process::exit(1);
+        }
+        return;
+    }
     // The console is the kernel's, but it is also where a guest says why it could not even report.
     if let Err(error) = guest() {
         println!("vm-init: {error:#}");
@@ -42,8 +53,11 @@ fn guest() -> anyhow::Result<()> {
             run::run_and_report(&command, &[], timeout, &command[0], &mut results)?;
         }
         Work::Shell => shell::shell()?,
-        Work::Tests { filters, exact, timeout, environment } => {
-            tests::run_all(&filters, exact, timeout, &environment, &mut results)?;
+        Work::Tests { filters, exact, timeout, environment, witness } => {
+            let failed = tests::run_all(&filters, exact, timeout, &environment, &mut results)?;
+            if witness {
+                again::run_again(&failed, timeout, &environment, &mut results)?;
+            }
             port::send_files_back()?;
         }
     }

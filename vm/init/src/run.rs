@@ -27,6 +27,17 @@ enum Event {
     Silent,
 }
 
+/// How it ended, for whoever thinks of running it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It passed.
+    Well,
+    /// It came to a hole in an exercise, and failed.
+    AtAHole,
+    /// It failed.
+    Badly,
+}
+
 /// Runs `command` in a fresh directory and tells the host all about it. What it leaves is cleared
 /// away, so that the next one finds a clean guest.
 pub fn run_and_report(
@@ -35,7 +46,7 @@ pub fn run_and_report(
     timeout: u64,
     name: &str,
     results: &mut Port,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Ended> {
     results.send(&Record::Start { test: name.to_owned() })?;
     let log = KernelLog::from_now()?;
     let start = Instant::now();
@@ -43,16 +54,19 @@ pub fn run_and_report(
     if let Err(error) = spawn(command, environment, name, sender) {
         results.send(&Record::Output { text: format!("{error:#}\n") })?;
         let verdict = Verdict::Failed { status: "could not be started".into() };
-        return results.send(&Record::End { test: name.to_owned(), verdict, seconds: 0.0 });
+        results.send(&Record::End { test: name.to_owned(), verdict, seconds: 0.0 })?;
+        return Ok(Ended::Badly);
     }
 
     // ANCHOR: verdict
     let mut deadline = start + Duration::from_secs(timeout);
     let mut ended = None;
+    let mut hole = false;
     let mut verdict = loop {
         match events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(Event::Printed(text)) => {
                 if text.contains(HOLE) {
+                    hole = true;
                     deadline = deadline.min(Instant::now() + AFTER_A_HOLE);
                 }
                 results.send(&Record::Output { text })?;
@@ -84,6 +98,7 @@ pub fn run_and_report(
     while let Ok(event) = events.recv_timeout(Duration::from_secs(1)) {
         match event {
             Event::Printed(text) => {
+                hole |= text.contains(HOLE);
                 results.send(&Record::Output { text })?;
             }
             Event::Silent => break,
@@ -98,7 +113,13 @@ pub fn run_and_report(
             results.send(&Record::Output { text: format!("kernel: {message}\n") })?;
         }
     }
-    results.send(&Record::End { test: name.to_owned(), verdict, seconds })
+    let ended = match verdict {
+        Verdict::Passed => Ended::Well,
+        _ if hole => Ended::AtAHole,
+        _ => Ended::Badly,
+    };
+    results.send(&Record::End { test: name.to_owned(), verdict, seconds })?;
+    Ok(ended)
 }
 
 fn exit_verdict(status: ExitStatus) -> Verdict {

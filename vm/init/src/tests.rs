@@ -8,16 +8,25 @@ use anyhow::{Context, ensure};
 use vm_init::{LIST, Record, TESTS_DIR, only, selected};
 
 use crate::port::Port;
-use crate::run::run_and_report;
+use crate::run::{Ended, run_and_report};
 
-/// Runs what the filters select, in order of name.
+/// A test that failed, to be run again.
+pub struct Failed {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// The test's name.
+    pub name: String,
+}
+
+/// Runs what the filters select, in order of name. Returns those that failed, but for those that came to a
+/// hole in an exercise.
 pub fn run_all(
     filters: &[String],
     exact: bool,
     timeout: u64,
     environment: &[(String, String)],
     results: &mut Port,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<Failed>> {
     let mut tests = Vec::new();
     for program in test_programs()? {
         for name in selected(&list(&program)?, filters, exact) {
@@ -25,12 +34,15 @@ pub fn run_all(
         }
     }
     results.send(&Record::Plan { tests: tests.len() })?;
+    let mut failed = Vec::new();
     for (program, name) in tests {
         let arguments = only(&name).map(str::to_owned);
         let command = [vec![program], arguments.into()].concat();
-        run_and_report(&command, environment, timeout, &name, results)?;
+        if run_and_report(&command, environment, timeout, &name, results)? == Ended::Badly {
+            failed.push(Failed { command, name });
+        }
     }
-    Ok(())
+    Ok(failed)
 }
 
 fn test_programs() -> anyhow::Result<Vec<String>> {

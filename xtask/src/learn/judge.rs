@@ -121,7 +121,7 @@ fn one(program: &Program, test: &str, verdicts: &mut Verdicts) -> anyhow::Result
         Some(status) => format!("FAILED: {status}"),
         None => format!("TIMEOUT: still running after {} s", start.elapsed().as_secs()),
     };
-    verdicts.failed.push(Failure { test: name, what, output });
+    verdicts.failed.push(Failure { test: name, what, output, witnessed: None });
     Ok(())
 }
 
@@ -142,6 +142,7 @@ pub fn through_a_kernel(sh: &Shell, workspace: &Path, steps: &[Step]) -> anyhow:
     let mut arguments = vm_test::Arguments::default();
     arguments.filters = steps.iter().map(|step| format!("step{}::", step.number)).collect();
     arguments.judge = true;
+    arguments.witness = true;
     arguments.vm.workspace = workspace.to_owned();
     let start = Instant::now();
     let verdicts = vm_test::verdicts(sh, &arguments)?;

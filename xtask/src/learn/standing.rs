@@ -29,6 +29,14 @@ pub struct Standing<'a> {
     verdicts: &'a Verdicts,
 }
 
+/// All that is known of a failure.
+fn told(failure: &Failure) -> String {
+    let Failure { test, what, output, witnessed } = failure;
+    let story =
+        witnessed.as_ref().map_or(String::new(), |story| format!("\n{}\n", story.trim_end()));
+    format!("---- {test} ----\n{output}\n{what}\n{story}\n")
+}
+
 /// How many names of tests are listed in one place.
 const NAMES: usize = 5;
 
@@ -95,23 +103,25 @@ impl<'a> Standing<'a> {
         text
     }
 
-    /// The first failure that is not a hole's, with all that is known of it, and the names of those beside it.
+    /// The first failure that is not a hole's, with all that is known of it; the first beside it that the
+    /// witness has followed, if the first was not; and the names of the others.
     pub fn first_failure(&self) -> String {
         let written = self.tasks.iter().zip(&self.failing).filter(|(task, _)| !task.is_open);
-        let groups = written.map(|(_, failing)| failing).chain([&self.others]);
-        let Some(group) = groups.into_iter().find(|group| !group.is_empty()) else {
+        let mut groups = written.map(|(_, failing)| failing).chain([&self.others]);
+        let Some(group) = groups.find(|group| !group.is_empty()) else {
             return String::new();
         };
-        let Failure { test, what, output } = group[0];
-        let mut text = format!("---- {test} ----\n{output}\n{what}\n");
-        if let [_, more @ ..] = &group[..]
-            && !more.is_empty()
-        {
-            let names: Vec<_> =
-                more.iter().take(NAMES).map(|failure| failure.test.as_str()).collect();
-            let rest = more.len().saturating_sub(NAMES);
+        let followed = group.iter().position(|failure| failure.witnessed.is_some()).unwrap_or(0);
+        let is_shown = |n: usize| n == 0 || n == followed;
+        let (shown, others): (Vec<_>, Vec<_>) =
+            group.iter().enumerate().partition(|(n, _)| is_shown(*n));
+        let mut text: String = shown.iter().map(|(_, failure)| told(failure)).collect();
+        if !others.is_empty() {
+            let names = others.iter().take(NAMES).map(|(_, failure)| failure.test.as_str());
+            let names: Vec<_> = names.collect();
+            let rest = others.len().saturating_sub(NAMES);
             let rest = if rest > 0 { format!(", and {rest} more") } else { String::new() };
-            let _ = writeln!(text, "\nbeside it fail: {}{rest}", names.join(", "));
+            let _ = writeln!(text, "beside it fail: {}{rest}", names.join(", "));
         }
         text
     }
@@ -150,6 +160,7 @@ mod tests {
             test: test.into(),
             what: "FAILED: exit status: 101".into(),
             output: output.into(),
+            witnessed: None,
         }
     }
 

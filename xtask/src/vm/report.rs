@@ -8,6 +8,7 @@ use anyhow::bail;
 use vm_init::{Record, Verdict};
 
 use crate::Outcome;
+use crate::witness::Again;
 
 /// How the stream of records ended.
 pub enum End {
@@ -29,6 +30,8 @@ pub struct Report<W> {
     output: String,
     passed: Vec<String>,
     failed: Vec<Failure>,
+    /// The tests that ran once more, followed. The last may still be running.
+    again: Vec<Again>,
     done: bool,
 }
 
@@ -41,6 +44,8 @@ pub struct Failure {
     pub what: String,
     /// What it printed.
     pub output: String,
+    /// What was seen when it ran once more, followed: a story of several lines.
+    pub witnessed: Option<String>,
 }
 
 /// What became of each test of a run.
@@ -73,6 +78,7 @@ impl<W: Write> Report<W> {
             output: String::new(),
             passed: Vec::new(),
             failed: Vec::new(),
+            again: Vec::new(),
             done: false,
         }
     }
@@ -87,6 +93,7 @@ impl<W: Write> Report<W> {
         if self.done {
             bail!("the guest sent {record:?} after its last record");
         }
+        let Some(record) = self.take_again(record)? else { return Ok(()) };
         match record {
             Record::Hello { .. } => bail!("the guest said hello twice"),
             Record::Plan { tests } => {
@@ -110,9 +117,28 @@ impl<W: Write> Report<W> {
                 }
                 self.end(test, verdict, seconds)?;
             }
+            Record::Again { .. } | Record::Seen { .. } => {
+                bail!("the guest sent {record:?} out of order")
+            }
             Record::Done => self.done = true,
         }
         Ok(())
+    }
+
+    /// Takes a record that is about a test that runs once more; gives others back.
+    fn take_again(&mut self, record: Record) -> anyhow::Result<Option<Record>> {
+        match (record, self.again.last_mut()) {
+            (Record::Again { test }, _) if self.failed.iter().any(|failed| failed.test == test) => {
+                writeln!(self.out, "once more, followed: {test}")?;
+                self.again.push(Again::new(test));
+            }
+            (Record::Start { .. }, Some(_)) => {}
+            (Record::Output { text }, Some(again)) => again.output.push_str(&text),
+            (Record::End { verdict, .. }, Some(again)) => again.verdict = Some(verdict),
+            (Record::Seen { fact }, Some(again)) => again.facts.push(fact),
+            (record, _) => return Ok(Some(record)),
+        }
+        Ok(None)
     }
 
     fn end(&mut self, test: String, verdict: Verdict, seconds: f64) -> io::Result<()> {
@@ -146,7 +172,7 @@ impl<W: Write> Report<W> {
         writeln!(self.out, "{word} ({seconds:.2} s)")?;
         let what = format!("{word}: {what}");
         let output = without_frame(&self.output, &test);
-        self.failed.push(Failure { test, what, output });
+        self.failed.push(Failure { test, what, output, witnessed: None });
         Ok(())
     }
 
@@ -160,6 +186,12 @@ impl<W: Write> Report<W> {
                     let what = format!("the guest went away meanwhile\n{console}");
                     self.fail(test, "CRASHED", what, took.as_secs_f64())?;
                 }
+                // All tests had their verdicts by then, but one of them ran once more.
+                (End::Gone(console), None) if !self.again.is_empty() => {
+                    if let Some(again) = self.again.last_mut() {
+                        again.lost = Some(console);
+                    }
+                }
                 (End::Gone(console), None) => {
                     bail!("the VM went away before its last record\n{console}")
                 }
@@ -170,6 +202,11 @@ impl<W: Write> Report<W> {
         let planned = self.planned.unwrap_or(0);
         if planned == 0 {
             bail!("no test was selected. List them: cargo test --package kernel-tests -- --list");
+        }
+        for again in &self.again {
+            if let Some(failed) = self.failed.iter_mut().find(|failed| failed.test == again.test) {
+                failed.witnessed = Some(again.story());
+            }
         }
         self.tell_failures()?;
         let (passed, failed) = (self.passed.len(), self.failed.len());
@@ -190,12 +227,15 @@ impl<W: Write> Report<W> {
         if !self.failed.is_empty() {
             writeln!(self.out, "\nfailures:")?;
         }
-        for Failure { test, what, output } in &self.failed {
+        for Failure { test, what, output, witnessed } in &self.failed {
             writeln!(self.out, "\n---- {test} ----")?;
             if !output.is_empty() {
                 writeln!(self.out, "{output}")?;
             }
             writeln!(self.out, "{what}")?;
+            if let Some(story) = witnessed {
+                writeln!(self.out, "\n{}", story.trim_end())?;
+            }
         }
         if let [first, ..] = &self.failed[..] {
             let server = self.server.as_ref().map(|path| format!(" --server {}", path.display()));
