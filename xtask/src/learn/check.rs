@@ -25,7 +25,7 @@ pub fn check(Arguments { step }: Arguments) -> anyhow::Result<Outcome> {
     let step = steps::find(&sh, &step)?;
     let mine = mine::find()?;
     let steps = concerned(&sh, &mine, &step)?;
-    let verdicts = match verdicts(&sh, &mine, &steps) {
+    let verdicts = match verdicts(&sh, &mine, &steps, true) {
         Err(error) if is_the_learners(&error) => {
             println!(
                 "\nyour code does not compile yet: mend what the compiler says above, then check again"

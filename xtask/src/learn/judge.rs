@@ -133,16 +133,21 @@ fn printed(output: &mut File) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&printed).into_owned())
 }
 
-/// Runs the tests of these steps that need a kernel.
+/// Runs the tests of these steps that need a kernel; with a `witness`, the first that fail once more, followed.
 ///
 /// # Errors
 ///
 /// [`CannotBuild`]; or the rig cannot tell.
-pub fn through_a_kernel(sh: &Shell, workspace: &Path, steps: &[Step]) -> anyhow::Result<Verdicts> {
+pub fn through_a_kernel(
+    sh: &Shell,
+    workspace: &Path,
+    steps: &[Step],
+    witness: bool,
+) -> anyhow::Result<Verdicts> {
     let mut arguments = vm_test::Arguments::default();
     arguments.filters = steps.iter().map(|step| format!("step{}::", step.number)).collect();
     arguments.judge = true;
-    arguments.witness = true;
+    arguments.witness = witness;
     arguments.vm.workspace = workspace.to_owned();
     let start = Instant::now();
     let verdicts = vm_test::verdicts(sh, &arguments)?;

@@ -9,6 +9,7 @@ mod judge;
 mod mine;
 mod mutants;
 pub mod selftest;
+mod servers;
 pub mod solution;
 mod standing;
 pub mod start;
@@ -47,10 +48,15 @@ fn open_elsewhere(sh: &Shell, workspace: &Path, step: &Step) -> anyhow::Result<V
     Ok(open)
 }
 
-/// All tests of these steps.
-fn verdicts(sh: &Shell, workspace: &Path, steps: &[Step]) -> anyhow::Result<Verdicts> {
+/// All tests of these steps; with a `witness`, some of those that fail are followed.
+fn verdicts(
+    sh: &Shell,
+    workspace: &Path,
+    steps: &[Step],
+    witness: bool,
+) -> anyhow::Result<Verdicts> {
     let first = judge::without_a_kernel(sh, workspace, steps)?;
-    Ok(judge::together(first, judge::through_a_kernel(sh, workspace, steps)?))
+    Ok(judge::together(first, judge::through_a_kernel(sh, workspace, steps, witness)?))
 }
 
 /// Is it the learner's to mend, and not the rig's?

@@ -78,7 +78,7 @@ impl Mutant {
         let judged = if self.needs_no_kernel() {
             judge::without_a_kernel(sh, workspace, steps)
         } else {
-            verdicts(sh, workspace, steps)
+            verdicts(sh, workspace, steps, true)
         };
         let told =
             judged.and_then(|verdicts| Ok((check::told(workspace, steps, &verdicts)?, verdicts)));

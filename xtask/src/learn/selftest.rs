@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use xshell::{Shell, cmd};
 
 use crate::learn::turns::{self, Turns};
-use crate::learn::{exercises, judge, mine, mutants, verdicts};
+use crate::learn::{exercises, judge, mine, mutants, servers, verdicts};
 use crate::steps::{self, Step, workspace_root};
 use crate::vm::report::Verdicts;
 use crate::{Outcome, interrupt};
@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Only the mutants: the wrong bodies in steps/NN/mutants/, each with the test that must catch it.
     #[arg(long)]
     mutants: bool,
+    /// Only the servers in other languages: each is broken, and the witness must name the wrong field.
+    #[arg(long, conflicts_with_all = ["steps", "sample", "quick", "mutants", "accept"])]
+    servers: bool,
     /// Record which tests turn, and what is said of the mutants.
     #[arg(long)]
     accept: bool,
@@ -37,6 +40,11 @@ pub struct Arguments {
 
 pub fn learn_selftest(arguments: Arguments) -> anyhow::Result<Outcome> {
     let sh = Shell::new()?;
+    if arguments.servers {
+        let faults = servers::prove(&sh)?;
+        faults.iter().for_each(|fault| println!("{fault}"));
+        return Ok(if faults.is_empty() { Outcome::Good } else { Outcome::Bad });
+    }
     let mut outcome = Outcome::Good;
     for step in &chosen(&sh, &arguments)? {
         ensure!(!interrupt::requested(), "interrupted");
@@ -148,7 +156,11 @@ fn prove_mutants(
 
 fn judged(sh: &Shell, workspace: &Path, step: &Step, quick: bool) -> anyhow::Result<Verdicts> {
     let step = std::slice::from_ref(step);
-    if quick { judge::without_a_kernel(sh, workspace, step) } else { verdicts(sh, workspace, step) }
+    if quick {
+        judge::without_a_kernel(sh, workspace, step)
+    } else {
+        verdicts(sh, workspace, step, false)
+    }
 }
 
 fn failing(verdicts: &Verdicts) -> BTreeSet<String> {

@@ -49,7 +49,7 @@ pub fn start(Arguments { step }: Arguments) -> anyhow::Result<Outcome> {
         eprintln!("(the first time, all is built for it: two minutes or so)");
     }
     let tasks = tasks(&mine, &step)?;
-    let verdicts = verdicts(&sh, &mine, std::slice::from_ref(&step))?;
+    let verdicts = verdicts(&sh, &mine, std::slice::from_ref(&step), false)?;
     let standing = Standing::new(&tasks, &verdicts, &turns::recorded(&step)?);
     match standing.next() {
         Some(next) => println!(
