@@ -78,13 +78,13 @@ impl Owed {
     ///
     /// The path's own. A panic on the way out is an error like any other: the request is still open.
     fn send(&self, reply: Result<&Answer, Errno>) -> io::Result<()> {
-        // EXERCISE: 05.2
+        // EXERCISE: 05.1
         if self.body == Body::NoAnswer {
             return Ok(());
         }
         catch_unwind(AssertUnwindSafe(|| self.path.send(self.unique, reply)))
             .unwrap_or_else(|_| Err(io::Error::other("the reply path panicked")))
-        // EXERCISE_END: 05.2
+        // EXERCISE_END: 05.1
     }
 }
 

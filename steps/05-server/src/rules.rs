@@ -70,12 +70,12 @@ pub fn body_of_the_answer(operation: &Operation<'_>) -> Body {
 impl Body {
     /// May a body have so many bytes? Where there is no answer there is no body, not even an empty one.
     pub fn allows(self, len: usize) -> bool {
-        // EXERCISE: 05.1
+        // EXERCISE: 05.2
         match self {
             Body::Exactly(size) => len == size,
             Body::AtMost(size) => len <= size,
             Body::NoAnswer => false,
         }
-        // EXERCISE_END: 05.1
+        // EXERCISE_END: 05.2
     }
 }
