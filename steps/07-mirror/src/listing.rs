@@ -138,14 +138,14 @@ mod tests {
         let two = [&entry[..], &bytes(8, 2, 8, "next")].concat();
         assert_eq!(first_entry(&two), Some((expected, 32)));
         for cut in 0..entry.len() {
-            assert_eq!(first_entry(&entry[..cut]), None, "at {cut}");
+            assert_eq!(first_entry(&entry[..cut]), None, "{cut} bytes of an entry of 32");
         }
     }
 
     #[test]
     fn bytes_that_are_no_entry_are_none() {
         for garbage in [[0; 64], [255; 64], [19; 64]] {
-            assert_eq!(first_entry(&garbage), None);
+            assert_eq!(first_entry(&garbage), None, "64 times the byte {}", garbage[0]);
         }
     }
 }

@@ -113,9 +113,11 @@ mod tests {
     fn a_value_may_change_between_two_calls() {
         let all = |value: &str, calls| (Ok(value.to_owned()), calls);
         assert_eq!(asked(&[Ok("blue"), Ok("blue")]), all("blue", 2));
-        assert_eq!(asked(&[Ok("blue"), Ok("ultramarine"), Ok("red"), Ok("red")]), all("red", 4));
-        assert_eq!(asked(&[Ok("ultramarine"), Ok("red")]), all("red", 2));
-        assert_eq!(asked(&[Ok("")]), all("", 1));
+        let grown = asked(&[Ok("blue"), Ok("ultramarine"), Ok("red"), Ok("red")]);
+        assert_eq!(grown, all("red", 4), "it grew between two calls");
+        let shrunk = asked(&[Ok("ultramarine"), Ok("red")]);
+        assert_eq!(shrunk, all("red", 2), "it shrank between two calls");
+        assert_eq!(asked(&[Ok("")]), all("", 1), "there is nothing to ask for");
         assert_eq!(asked(&[Err(Errno::ENODATA)]), (Err(Errno::ENODATA), 1));
         assert_eq!(asked(&[Ok("blue"), Err(Errno::ENODATA)]), (Err(Errno::ENODATA), 2));
     }

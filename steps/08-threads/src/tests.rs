@@ -191,11 +191,15 @@ fn getlk_tells_what_is_in_the_way() {
         LkOut::read_from_bytes(replies[0].1.as_ref().unwrap()).unwrap().lk
     };
     let free = FileLock { start: 5, end: 9, r#type: libc::F_UNLCK as u32, pid: 2 };
-    assert_eq!(ask((5, 9)), free);
+    assert_eq!(ask((5, 9)), free, "there are no locks at all");
     rig.ask(&[lock(2, Opcode::Setlk, 1, libc::F_RDLCK, (0, 6))]);
     let held = ask((5, 9));
-    assert_eq!((held.r#type, held.start, held.end, held.pid), (libc::F_RDLCK as u32, 0, 6, 1));
-    assert_eq!(ask((7, 9)).r#type, libc::F_UNLCK as u32);
+    let expected = FileLock { start: 0, end: 6, r#type: libc::F_RDLCK as u32, pid: 1 };
+    assert_eq!(
+        held, expected,
+        "process 1 has a lock for reading, process 2 asks for one for writing"
+    );
+    assert_eq!(ask((7, 9)).r#type, libc::F_UNLCK as u32, "nothing is in the way here");
 }
 
 #[test]

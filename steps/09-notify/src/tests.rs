@@ -228,7 +228,7 @@ fn a_change_is_told_in_this_order() {
     kernel.news.0.change();
     kernel.done();
     let told = ["inode 2 0 0", "entry 1 \"flash\"", "inode 1 -1 0", "poll 77"];
-    assert_eq!(kernel.heard.all(), told);
+    assert_eq!(kernel.heard.all(), told, "77 waits, 78 has left");
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn nobody_hears_of_a_change_before_the_kernel_does() {
     go_on.send(()).unwrap();
     drop(courier);
     for fh in [open.fh, opened_meanwhile.fh] {
-        assert_eq!(kernel.poll(fh, fh), Ok(READY));
+        assert_eq!(kernel.poll(fh, fh), Ok(READY), "handle {fh} has still to hear of it");
     }
 }
 
@@ -254,17 +254,17 @@ fn nobody_hears_of_a_change_before_the_kernel_does() {
 fn each_change_is_told_once_to_each_open_file() {
     let mut kernel = kernel();
     let (one, two) = (kernel.open(2, 0).unwrap(), kernel.open(2, 0).unwrap());
-    assert_ne!(one.fh, two.fh);
+    assert_ne!(one.fh, two.fh, "two open files have two handles");
     kernel.news.0.change();
     kernel.news.0.change();
     kernel.done();
     let late = kernel.open(2, 0).unwrap();
     for (fh, told) in [(one.fh, READY), (one.fh, 0), (two.fh, READY), (two.fh, 0), (late.fh, 0)] {
-        assert_eq!(kernel.poll(fh, fh), Ok(told));
+        assert_eq!(kernel.poll(fh, fh), Ok(told), "handle {fh}");
     }
     let release = ReleaseIn { fh: one.fh, ..ReleaseIn::default() };
     kernel.ask(Opcode::Release, 2, &[release.as_bytes()]).unwrap();
-    assert_eq!(kernel.poll(one.fh, 1), Err(Errno::EBADF));
+    assert_eq!(kernel.poll(one.fh, 1), Err(Errno::EBADF), "it was released");
 }
 
 #[test]
@@ -324,13 +324,17 @@ fn the_clock_can_be_set_and_ends() {
     let until = |what: &str, is_so: &dyn Fn() -> bool| {
         let start = Instant::now();
         while !is_so() {
-            assert!(start.elapsed() < Duration::from_secs(10), "{what}");
+            assert!(start.elapsed() < Duration::from_secs(10), "never came: {what}");
             thread::sleep(Duration::from_millis(1));
         }
     };
     // Every 0 milliseconds: never.
     thread::sleep(Duration::from_millis(50));
-    assert_eq!(kernel.news.0.changes(), 0);
+    assert_eq!(kernel.news.0.changes(), 0, "an interval of 0 is never over");
+    // A new one is no tick yet, though it wakes whoever waits for the old one.
+    kernel.ioctl(2, EVERY, &3_600_000_u32.to_ne_bytes(), 0).unwrap();
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(kernel.news.0.changes(), 0, "the new interval has only begun");
     kernel.ioctl(2, EVERY, &1_u32.to_ne_bytes(), 0).unwrap();
     until("it ticks", &|| kernel.news.0.changes() >= 3);
     // Nobody waits for an old interval, however long it was.

@@ -158,17 +158,19 @@ mod tests {
         for (owner, start) in [(1, 20), (2, 10), (3, 30)] {
             ranges.set(lock(owner, start, start + 5, false));
         }
-        assert_eq!(ranges.conflict(&lock(4, 0, 40, true)).unwrap().owner, 2);
-        assert_eq!(ranges.conflict(&lock(2, 0, 40, true)).unwrap().owner, 1);
+        let first = |owner| ranges.conflict(&lock(owner, 0, 40, true)).map(|held| held.owner);
+        assert_eq!(first(4), Some(2), "for 4, the locks of 1, 2 and 3 are in the way");
+        assert_eq!(first(2), Some(1), "for 2, only those of 1 and 3");
     }
 
     #[test]
     fn readers_share_and_writers_do_not() {
         let mut ranges = Ranges::default();
         ranges.set(lock(1, 0, 9, false));
-        assert_eq!(ranges.conflict(&lock(2, 5, 15, false)), None);
-        assert_eq!(ranges.conflict(&lock(2, 5, 15, true)).unwrap().owner, 1);
-        assert_eq!(ranges.conflict(&lock(2, 10, 15, true)), None);
+        assert_eq!(ranges.conflict(&lock(2, 5, 15, false)), None, "both are for reading");
+        let in_the_way = ranges.conflict(&lock(2, 5, 15, true)).map(|held| held.owner);
+        assert_eq!(in_the_way, Some(1), "a reader is in the way of a writer");
+        assert_eq!(ranges.conflict(&lock(2, 10, 15, true)), None, "they have no byte in common");
         assert_eq!(ranges.conflict(&lock(1, 5, 15, true)), None, "nobody is in their own way");
     }
 
