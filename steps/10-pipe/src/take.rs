@@ -111,3 +111,31 @@ fn ready(fd: BorrowedFd<'_>, what: PollFlags, patience: PollTimeout) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write, pipe};
+    use std::os::fd::AsFd;
+
+    /// What one splice takes of `0123456789`, where 3 of 5 bytes are done.
+    fn taken(source: BorrowedFd<'_>, offset: Option<u64>) -> String {
+        let (mut reader, writer) = pipe().unwrap();
+        let count = once(source, offset, 3, 5, writer.as_fd()).unwrap();
+        drop(writer);
+        let mut taken = String::new();
+        reader.read_to_string(&mut taken).unwrap();
+        assert_eq!(count, taken.len());
+        taken
+    }
+
+    #[test]
+    fn what_is_done_is_not_taken_once_more() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"0123456789").unwrap();
+        assert_eq!(taken(file.as_fd(), Some(1)), "45", "of a file, from byte 1 on");
+        let (stream, mut peer) = pipe().unwrap();
+        peer.write_all(b"0123456789").unwrap();
+        assert_eq!(taken(stream.as_fd(), None), "01", "a stream goes on by itself");
+    }
+}

@@ -98,8 +98,9 @@ fn what_is_given_away_is_given_whole() {
 fn a_copy_goes_in_whole_or_not_at_all() {
     let (all, _) = Pipe::new().unwrap().write(&bytes(0, 16 * PAGE)).unwrap().read_all().unwrap();
     assert_eq!(all, bytes(0, 16 * PAGE));
-    let too_much = Pipe::new().unwrap().write(&bytes(0, 16 * PAGE + 1)).unwrap_err();
-    assert_eq!(too_much.raw_os_error(), Some(Errno::EAGAIN as i32));
+    let too_much = Pipe::new().unwrap().write(&bytes(0, 16 * PAGE + 1));
+    let errno = too_much.err().and_then(|error| error.raw_os_error()).map(Errno::from_raw);
+    assert_eq!(errno, Some(Errno::EAGAIN), "a byte more than fits");
 }
 
 #[test]
@@ -109,7 +110,7 @@ fn a_message_is_received_or_the_empty_pipe_comes_back() {
     assert_eq!(errno, Errno::EAGAIN);
     writer.write_all(b"message").unwrap();
     let message = empty.receive(reader.as_fd(), 100).unwrap();
-    assert_eq!(message.len(), 7);
+    assert_eq!(message.len(), 7, "as many bytes as came, whatever there was room for");
     assert_eq!(message.read_all().unwrap().0, b"message");
 }
 
@@ -134,7 +135,7 @@ fn a_place_in_a_file_is_written() {
     assert_eq!(pipe.give_some(target.as_fd(), u64::MAX, PAGE), Err(Errno::EFBIG));
     let read_only = File::open("/dev/null").unwrap();
     assert_eq!(pipe.give_some(read_only.as_fd(), 0, PAGE), Err(Errno::EBADF));
-    assert_eq!(pipe.len(), PAGE);
+    assert_eq!(pipe.len(), PAGE, "nothing has gone");
     while !pipe.is_empty() {
         let at = 50 + (PAGE - pipe.len()) as u64;
         assert!(pipe.give_some(target.as_fd(), at, 1000).unwrap() <= 1000);
@@ -143,7 +144,7 @@ fn a_place_in_a_file_is_written() {
     assert!(pipe.emptied().is_some());
     let mut back = vec![0; PAGE];
     std::os::unix::fs::FileExt::read_exact_at(&target, &mut back, 50).unwrap();
-    assert_eq!(back, bytes(0, PAGE));
+    assert!(back == bytes(0, PAGE), "they are not where they belong: from byte 50 on");
 }
 
 #[test]

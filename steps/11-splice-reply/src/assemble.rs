@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn a_header_counts_itself() {
-        assert_eq!(header(7, 100), *b"\x74\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0");
+        let expected = *b"\x74\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0";
+        assert_eq!(header(7, 100), expected, "length (116), errno and unique (7), for 100 bytes");
     }
 
     #[test]

@@ -82,9 +82,10 @@ mod tests {
     fn a_lane_is_used_again() {
         let lanes = Lanes::of(slots_for(1, 128 << 10));
         let lane = lanes.take().unwrap();
-        assert_eq!(lane.slots, 64);
+        assert_eq!(lane.slots, 64, "34 were asked for, and the kernel gives a power of two");
         let address = std::ptr::from_ref(lane.slot.bytes());
         lanes.give_back(lane);
-        assert_eq!(std::ptr::from_ref(lanes.take().unwrap().slot.bytes()), address);
+        let again = std::ptr::from_ref(lanes.take().unwrap().slot.bytes());
+        assert_eq!(again, address, "a lane was free, and another one was made");
     }
 }

@@ -244,9 +244,9 @@ mod tests {
         let path = path(ours);
         let (stream, mut peer) = pipe().unwrap();
         let waits = waiting(&path, stream);
-        assert!(still_waits(&waits));
+        assert!(still_waits(&waits), "a request on the device ends no waiting for a stream");
         peer.write_all(b"something").unwrap();
-        assert!(told(waits));
+        assert!(told(waits), "a request on the device is not its end");
         let (stream, peer) = pipe().unwrap();
         drop(peer);
         assert!(told(waiting(&path, stream)), "its end is something, too");
@@ -258,12 +258,12 @@ mod tests {
         let path = path(ours);
         let (stream, _peer) = pipe().unwrap();
         let waits = waiting(&path, stream);
-        assert!(still_waits(&waits));
+        assert!(still_waits(&waits), "neither the stream nor the device has anything to say");
         // From now on poll(2) finds POLLERR.
         drop(kernel);
-        assert!(!told(waits));
+        assert!(!told(waits), "the device has ended");
         let (stream, mut peer) = pipe().unwrap();
         peer.write_all(b"too late").unwrap();
-        assert!(!told(waiting(&path, stream)));
+        assert!(!told(waiting(&path, stream)), "the device has ended, whatever the stream has");
     }
 }

@@ -69,7 +69,11 @@ mod tests {
         let all = [Vmsplice::ByReference, Vmsplice::Copies, Vmsplice::Refused(Errno::EPERM)];
         let best = |splice| all.map(|vmsplice| Strategy::best_of(splice, vmsplice));
         let (patch, optimistic) = (Strategy::Patch, Strategy::Optimistic);
-        assert_eq!(best(Ok(())), [patch, optimistic, optimistic]);
-        assert_eq!(best(Err(Errno::EPERM)), [Strategy::Copy; 3]);
+        assert_eq!(
+            best(Ok(())),
+            [patch, optimistic, optimistic],
+            "with splice, and vmsplice: {all:?}"
+        );
+        assert_eq!(best(Err(Errno::EPERM)), [Strategy::Copy; 3], "without splice");
     }
 }
