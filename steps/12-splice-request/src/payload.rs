@@ -89,3 +89,25 @@ impl Drop for InPipe<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_copy_goes_to_its_place() {
+        let mut file = tempfile::tempfile().unwrap();
+        let mut home = None;
+        let pipe = Pipe::new().unwrap().write(b"payload").unwrap();
+        let mut payload = InPipe::new(pipe, &mut home);
+        let too_far = payload.copy_to(file.as_fd(), u64::MAX).unwrap_err();
+        let errno = too_far.raw_os_error().map(Errno::from_raw);
+        assert_eq!(errno, Some(Errno::EFBIG), "no file is that long");
+        assert_eq!(payload.copy_to(file.as_fd(), 3).unwrap(), 7, "all of it goes");
+        let mut written = String::new();
+        file.read_to_string(&mut written).unwrap();
+        assert_eq!(written, "\0\0\0payload", "from byte 3 on");
+    }
+}

@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_largest_request_has_room() {
-        let pipe = large_pipe().expect("no limit of this user's is reached");
+        let pipe = large_pipe().expect("a pipe of SLOTS slots can be had here");
         assert!(pipe.slots().unwrap() >= SLOTS);
         assert!(pipe.capacity().unwrap() >= BUFFER_SIZE);
     }

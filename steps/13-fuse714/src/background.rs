@@ -132,9 +132,13 @@ mod tests {
             let _ = child.wait();
             verdict
         };
-        assert_eq!(verdict_of("exit 3", b"!"), 0);
-        assert_eq!(verdict_of("exit 3", b""), 3);
-        assert_eq!(verdict_of("exit 0", b""), 1);
-        assert_eq!(verdict_of("kill -TERM $$", b""), 128 + 15);
+        assert_eq!(
+            verdict_of("exit 3", b"!"),
+            0,
+            "the word came; what comes later does not matter"
+        );
+        assert_eq!(verdict_of("exit 3", b""), 3, "no word, and status 3");
+        assert_eq!(verdict_of("exit 0", b""), 1, "no word, and status 0");
+        assert_eq!(verdict_of("kill -TERM $$", b""), 128 + 15, "no word, and SIGTERM");
     }
 }

@@ -218,7 +218,8 @@ mod tests {
     fn a_list_as_fuse_users_know_it_is_taken() {
         let options =
             taken(r"ro,,noexec,dev,fsname=a\,b\\c,subtype=x,allow_other,max_read=65536,").unwrap();
-        assert_eq!((&*options.source, options.fs_type()), (r"a,b\c", "fuse.x".to_owned()));
+        let (source, fs_type) = (r"a,b\c", "fuse.x".to_owned());
+        assert_eq!((&*options.source, options.fs_type()), (source, fs_type), "source and type");
         assert_eq!(
             options.all_flags(),
             MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_RDONLY
@@ -228,9 +229,10 @@ mod tests {
 
     #[test]
     fn a_list_is_split_at_its_commas() {
-        assert_eq!(split(r"ro,,fsname=a\,b\\,c,"), ["ro", r"fsname=a,b\", "c"]);
-        assert_eq!(split(r"a\b,c\"), ["ab", "c"]);
-        assert_eq!(split(",,"), [""; 0]);
+        let list = r"ro,,fsname=a\,b\\,c,";
+        assert_eq!(split(list), ["ro", r"fsname=a,b\", "c"], "parts of {list}");
+        assert_eq!(split(r"a\b,c\"), ["ab", "c"], "a backslash is not kept itself");
+        assert_eq!(split(",,"), [""; 0], "empty parts are none");
     }
 
     #[test]

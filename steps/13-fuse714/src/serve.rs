@@ -312,6 +312,10 @@ mod tests {
         assert_eq!(auto(&nothing), (Strategy::Copy, Requests::Read));
         // Small pipes do for small answers.
         assert_eq!(auto(&Splicing { slots: 2, ..ALL }), (Strategy::Patch, Requests::Splice));
+        let copy = planned(Splice::Auto, Some(Strategy::Copy), &ALL);
+        assert_eq!(copy, Ok((Strategy::Copy, Requests::Splice)), "a strategy is about answers");
+        let read = ServeOptions { requests: Requests::Read, ..ServeOptions::default() };
+        assert_eq!(plan(&read, &ALL), Ok((Strategy::Patch, Requests::Read)), "as asked for");
     }
 
     #[test]
@@ -331,15 +335,22 @@ mod tests {
         );
         let small = always(&Splicing { slots: 2, ..ALL }).unwrap_err();
         assert!(small.to_string().contains("gets 2 slots, and the largest answers take 34"));
-        let copy = planned(Splice::Always, Some(Strategy::Copy), &ALL).unwrap_err();
-        assert!(copy.to_string().contains("leave one out"));
+        let nothing = Splicing { splice: Err(Errno::EPERM), ..ALL };
+        for here in [ALL, nothing] {
+            let copy = planned(Splice::Always, Some(Strategy::Copy), &here);
+            let contradiction = Err(CannotSplice::Contradiction(Strategy::Copy));
+            assert_eq!(copy, contradiction, "on no machine can it be, with {here:?}");
+            assert!(copy.unwrap_err().to_string().contains("leave one out"));
+        }
     }
 
     #[test]
     fn a_strategy_that_cannot_work_is_not_replaced_in_silence() {
         for vmsplice in [Vmsplice::Copies, Vmsplice::Refused(Errno::EPERM)] {
             let here = Splicing { vmsplice, ..ALL };
-            let patch = planned(Splice::Auto, Some(Strategy::Patch), &here).unwrap_err();
+            let patch = planned(Splice::Auto, Some(Strategy::Patch), &here);
+            assert_eq!(patch, Err(CannotSplice::NoReference(vmsplice)), "patch was asked for");
+            let patch = patch.unwrap_err();
             assert!(patch.to_string().contains("needs vmsplice(2) by reference"), "{patch}");
             assert!(planned(Splice::Auto, Some(Strategy::Optimistic), &here).is_ok());
         }
