@@ -78,6 +78,11 @@ impl Step {
             || (self.package == REFERENCE && module == "cli")
     }
 
+    /// Is a test of its own one that needs a kernel?
+    pub fn needs_a_kernel(&self, test: &str) -> bool {
+        test.starts_with(&format!("step{}::", self.number))
+    }
+
     /// Where its server's source is, from the workspace's root.
     pub fn source(&self) -> String {
         format!("{}/src/main.rs", self.dir())
