@@ -21,8 +21,8 @@ pub struct Output {
 /// What `NAME`, `NAME 3-9` or `NAME from "text" to "text"` names.
 pub fn output(root: &Path, argument: &str) -> Result<Output, Problem> {
     let (name, part) = argument.split_once(' ').unwrap_or((argument, ""));
-    // A test of one step's own, by its path; or one through a kernel, by its name.
-    let file = if name.ends_with(".snap") {
+    // A test of one step's own, or what is said of a mutant, by its path; or one through a kernel, by its name.
+    let file = if name.ends_with(".snap") || name.ends_with(".says") {
         name.to_owned()
     } else {
         format!("{THROUGH_A_KERNEL}/kernel__{name}.snap")
@@ -31,6 +31,9 @@ pub fn output(root: &Path, argument: &str) -> Result<Output, Problem> {
         let step = name.split("__").next().unwrap_or_default().trim_start_matches("step");
         let record = match name.ends_with(".snap") {
             true => "INSTA_UPDATE=always cargo test".to_owned(),
+            false if name.ends_with(".says") => {
+                "cargo xtask learn-selftest --mutants --accept".to_owned()
+            }
             false if step == "rig" => "cargo xtask vm-test --self-test --accept".to_owned(),
             false => format!("cargo xtask vm-test {step} --accept"),
         };
