@@ -173,3 +173,42 @@ fn the_command_for_one_test_names_the_server_that_failed_it() {
     let text = String::from_utf8(text).unwrap();
     assert!(text.contains("cargo xtask vm-test a --server ./mine\n"), "{text}");
 }
+
+#[test]
+fn what_was_seen_of_a_test_stands_with_its_failure() {
+    let failed = || Verdict::Failed { status: "exit status: 101".into() };
+    let again = |more: Vec<Record>| {
+        let before = [
+            Record::Plan { tests: 1 },
+            start("bad"),
+            output("what it printed\n"),
+            ended("bad", failed()),
+            Record::Again { test: "bad".into() },
+            start("bad::again"),
+            output("what it printed again\n"),
+            ended("bad::again", failed()),
+        ];
+        told(before.into_iter().chain(more).collect())
+    };
+    let by = vm_init::Process { thread: 5, pid: 5, name: "hello".into() };
+    let fact = vm_init::Fact::Ended { by, how: "signal 11".into() };
+    let (text, outcome) = again(vec![Record::Seen { fact }, Record::Done]);
+    assert_eq!(outcome.unwrap(), Outcome::Bad);
+    assert!(
+        text.contains("\nwhat it printed\nFAILED: exit status: 101\n\nOnce more, followed: it"),
+        "{text}"
+    );
+    assert!(text.contains("hello (pid 5) ended: signal 11"), "{text}");
+    assert!(text.contains("0 passed; 1 failed; 0 ignored"), "it counts once: {text}");
+    // All have their verdicts: that the guest is lost then costs the story only.
+    let (text, outcome) = again(vec![]);
+    assert_eq!(outcome.unwrap(), Outcome::Bad);
+    assert!(
+        text.contains("The guest went away before all was told") && text.contains("Kernel panic"),
+        "{text}"
+    );
+    // A test that is not among the failed cannot run again.
+    let plan = Record::Plan { tests: 1 };
+    let (_, outcome) = told(vec![plan, Record::Again { test: "other".into() }]);
+    assert!(outcome.unwrap_err().to_string().contains("out of order"));
+}
