@@ -88,7 +88,9 @@ impl Again {
                 "it passed this time, so something depends on who comes first".to_owned()
             }
             Some(Verdict::Failed { status }) => format!("it failed again, {status}"),
-            Some(Verdict::TimedOut { .. }) => "it did not end".to_owned(),
+            Some(Verdict::TimedOut { .. }) => {
+                "it did not end in time (being followed takes longer)".to_owned()
+            }
             Some(Verdict::Leaked { .. }) => "it left something behind again".to_owned(),
             Some(Verdict::KernelComplained { .. }) => "the kernel complained again".to_owned(),
         }

@@ -67,6 +67,8 @@ pub struct Follower {
     pending: HashMap<Pid, Pending>,
     /// Where FUSE file systems are, or were.
     mounts: Vec<PathBuf>,
+    /// Who each thread is: to ask the kernel takes long.
+    processes: HashMap<Pid, Process>,
     /// Processes that had to do with the device.
     servers: HashMap<i32, Process>,
 }
@@ -80,6 +82,7 @@ impl Follower {
             begun: 0,
             pending: HashMap::new(),
             mounts: Vec::new(),
+            processes: HashMap::new(),
             servers: HashMap::new(),
         }
     }
@@ -126,6 +129,11 @@ impl Follower {
                 self.returned(Tracee(thread))?;
                 GoOn::With(0)
             }
+            (libc::PTRACE_EVENT_EXEC, _) => {
+                // It has another name now.
+                self.processes.clear();
+                GoOn::With(0)
+            }
             // A signal for it: it shall have it.
             (0, signal) => GoOn::With(signal),
             _ => GoOn::With(0),
@@ -134,6 +142,7 @@ impl Follower {
 
     fn ended(&mut self, thread: Pid, how: String) -> anyhow::Result<()> {
         self.pending.remove(&thread);
+        self.processes.remove(&thread);
         match self.servers.remove(&thread.as_raw()) {
             Some(by) => self.notes.take(&Fact::Ended { by, how }),
             None => Ok(()),
@@ -250,7 +259,7 @@ impl Follower {
                 (path.unwrap_or_default().to_string_lossy().into_owned(), Some(other))
             }
         };
-        let by = tracee.process();
+        let by = self.process(tracee);
         // A server looks at its mount point when it unmounts. A test may be its own server, and client.
         if by.pid != self.first && self.servers.contains_key(&by.pid) {
             return Ok(None);
@@ -285,7 +294,7 @@ impl Follower {
                 if result < 0 {
                     self.mounts.retain(|mount| *mount != target);
                 }
-                Fact::Mounted { by: tracee.process(), target: told, result }
+                Fact::Mounted { by: self.process(tracee), target: told, result }
             }
             Pending::Request { call, fd, room, from } => {
                 let len = u64::try_from(result).unwrap_or(0);
@@ -300,7 +309,7 @@ impl Follower {
             }
             Pending::Result { id } => Fact::Result { id, result },
             Pending::Ptrace if result == -i64::from(libc::EPERM) => {
-                Fact::Ptrace { by: tracee.process() }
+                Fact::Ptrace { by: self.process(tracee) }
             }
             Pending::Ptrace => return Ok(()),
         };
@@ -312,8 +321,17 @@ impl Follower {
         self.begun
     }
 
+    fn process(&mut self, tracee: Tracee) -> Process {
+        let asked = || match tracee.process() {
+            // Its program has a number in its name.
+            process if process.pid == self.first => Process { name: "the test".into(), ..process },
+            process => process,
+        };
+        self.processes.entry(tracee.0).or_insert_with(asked).clone()
+    }
+
     fn server(&mut self, tracee: Tracee) -> Process {
-        let process = tracee.process();
+        let process = self.process(tracee);
         self.servers.entry(process.pid).or_insert_with(|| process.clone());
         process
     }
