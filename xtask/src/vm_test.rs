@@ -87,19 +87,22 @@ pub fn vm_test(mut arguments: Arguments) -> anyhow::Result<Outcome> {
     if arguments.host {
         arguments.vm.kernel = "host".into();
     }
+    if arguments.witness {
+        ensure!(
+            arguments.vm.kernel != "host",
+            "--witness needs a VM: this machine's own kernel has no runner that could follow a test"
+        );
+        ensure!(
+            arguments.suite.is_none(),
+            "--witness is for the steps' tests: those of a suite are too long to be told"
+        );
+    }
     if let Some(suite) = arguments.suite {
         suite::select(&sh, &mut arguments, suite)?;
     }
     if let Some(server) = arguments.server.clone() {
         server::select(&sh, &mut arguments, &server)?;
     }
-    ensure!(
-        !arguments.witness || (arguments.vm.kernel != "host" && arguments.suite.is_none()),
-        "--witness is for the steps' tests in a VM: this machine's own kernel has no runner that could \
-         follow a test, and the suites' tests are too long to be told.\n\
-         Try: cargo xtask vm-test --witness {}",
-        if arguments.filters.is_empty() { "04" } else { &arguments.filters[0] }
-    );
     let options = &arguments.vm;
     if arguments.self_test {
         return self_test::self_test(options.clone(), arguments.accept);

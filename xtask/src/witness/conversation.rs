@@ -11,6 +11,9 @@ use vm_init::{Fact, Process};
 use super::judge::{Finding, Judgement, UNIQUE};
 use super::{marked, names};
 
+/// So many characters of an answer in which something is wrong.
+const LINE: usize = 60;
+
 /// One line of the story.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
@@ -189,6 +192,10 @@ fn answered(answer: &Answer, question: Option<&Request>, findings: &[&Finding]) 
     match (findings, line.split_once(" = ")) {
         ([], _) => line,
         (_, Some((begin, meaning))) if is_nonsense(findings, meaning) => begin.to_owned(),
+        // Data would push what is wrong out of sight.
+        (_, Some(_)) if line.chars().count() > LINE => {
+            line.chars().take(LINE).chain(['…']).collect()
+        }
         (_, Some(_)) => line,
         (_, None) if findings.iter().any(|finding| finding.field == Some(UNIQUE)) => {
             let unique = answer.bytes.get(UNIQUE).and_then(|bytes| bytes.try_into().ok());

@@ -9,6 +9,8 @@ use step02_wire::{OutHeader, Question};
 
 /// So many bytes stand in a line.
 const IN_A_LINE: usize = 16;
+/// So many characters of a value.
+const VALUE: usize = 40;
 /// So many fields of the body are shown before the wrong one.
 const BEFORE: usize = 2;
 
@@ -49,7 +51,8 @@ pub fn marked(
         let digits: String = shown.iter().map(|byte| format!("{byte:02x} ")).collect();
         let more = if bytes.len() > shown.len() { "…" } else { "" };
         let name = if row.field.is_empty() { row.part } else { &row.field };
-        let line = format!("        {offset:>5}  {:<26}  {name:<10} {}", digits + more, row.value);
+        let value: String = row.value.chars().take(VALUE).collect();
+        let line = format!("        {offset:>5}  {:<26}  {name:<10} {value}", digits + more);
         let _ = writeln!(told, "{}", line.trim_end());
         if Some(place) == first {
             let from = wrong.start.saturating_sub(offset);
