@@ -241,6 +241,14 @@ impl<W: Write> Report<W> {
             let server = self.server.as_ref().map(|path| format!(" --server {}", path.display()));
             let server = server.unwrap_or_default();
             writeln!(self.out, "\nAgain, one alone: cargo xtask vm-test {}{server}", first.test)?;
+            // It is for the steps' tests.
+            if self.again.is_empty() && first.test.starts_with("step") {
+                writeln!(
+                    self.out,
+                    "What went over /dev/fuse: cargo xtask vm-test --witness {}{server}",
+                    first.test
+                )?;
+            }
         }
         Ok(())
     }

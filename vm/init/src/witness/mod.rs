@@ -1,8 +1,13 @@
-//! The witness: a test is run, and every process of it followed with ptrace(2). No server can fool it, and
-//! none has to help. It writes down what went over /dev/fuse, and what the clients did.
+//! The witness: a test is run, and every process of it followed with ptrace(2). No server has to help it, in
+//! whatever language it is written. It writes down what went over /dev/fuse, and what the clients did.
 //!
 //! It is a process of its own, started by pid 1 in the place of the test. Each fact is in the file at once, so
 //! whatever ends the witness, what it saw until then is there.
+//!
+//! What a followed test does differently: a call of the table takes several times as long; a process that follows
+//! another itself gets EPERM; and one that a signal kills is not yet dying when its files are closed, so the kernel
+//! sends no INTERRUPT with their FLUSH. What the witness does not see: io_uring(7), and what is below a mount that
+//! was made by move_mount(2) in the place of mount(2).
 
 mod calls;
 mod filter;
