@@ -297,7 +297,7 @@ impl Judge<'_> {
                 let end = match fault.client {
                     Some(client) => client.to_owned(),
                     None if refused_it => {
-                        format!("{name} ended with EIO: that is what its client got.")
+                        format!("The kernel ended {name} with EIO.")
                     }
                     None => String::new(),
                 };
