@@ -28,7 +28,8 @@ pub fn check(Arguments { step }: Arguments) -> anyhow::Result<Outcome> {
     let verdicts = match verdicts(&sh, &mine, &steps, true) {
         Err(error) if is_the_learners(&error) => {
             println!(
-                "\nyour code does not compile yet: mend what the compiler says above, then check again"
+                "\nyour code does not compile yet: mend what the compiler says above, then check again\n(its steps/ is {}/steps)",
+                mine.strip_prefix(steps::workspace_root()).unwrap_or(&mine).display()
             );
             return Ok(Outcome::Bad);
         }
@@ -59,6 +60,10 @@ pub fn told(mine: &Path, steps: &[Step], verdicts: &Verdicts) -> anyhow::Result<
         let standing = Standing::new(&tasks, &of_the_step, &turns::recorded(step)?);
         if standing.outcome() == Outcome::Good {
             text += &format!("step {}: all {} tests pass\n", step.number, of_the_step.passed.len());
+            if Some(step) == steps.last() {
+                let ids: Vec<_> = tasks.iter().map(|task| task.exercise.id.as_str()).collect();
+                text += &format!("Compare: cargo xtask solution {} --diff\n", ids.join(" "));
+            }
             continue;
         }
         text += &format!(

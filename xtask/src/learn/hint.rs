@@ -30,7 +30,7 @@ pub fn hint(Arguments { exercise, more }: Arguments) -> anyhow::Result<Outcome> 
         fs::write(&file, given.to_string())
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    println!("exercise {id}: {}  ({})\n", exercise.title, exercise.path());
+    println!("exercise {id}: {}  (mine/{})\n", exercise.title, exercise.path());
     for (n, hint) in exercise.hints.iter().take(given).enumerate() {
         println!("{} of {all}: {hint}", n + 1);
     }

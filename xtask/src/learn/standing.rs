@@ -32,6 +32,8 @@ pub struct Standing<'a> {
 /// All that is known of a failure.
 fn told(failure: &Failure) -> String {
     let Failure { test, what, output, witnessed } = failure;
+    // What is written below steps/ there is the learner's, and not the file of that name at the top.
+    let output = output.replace("panicked at steps/", "panicked at mine/steps/");
     let story =
         witnessed.as_ref().map_or(String::new(), |story| format!("\n{}\n", story.trim_end()));
     format!("---- {test} ----\n{output}\n{what}\n{story}\n")
