@@ -99,12 +99,14 @@ fn a_head_is_at_least_a_header() {
         head_len(&InHeader { len, opcode: opcode as u32, ..InHeader::default() })
     };
     for len in [0, 39, 40] {
-        assert_eq!(head_len(Opcode::Write, len), 40);
-        assert_eq!(head_len(Opcode::Statfs, len), 40);
+        assert_eq!(head_len(Opcode::Write, len), 40, "of a WRITE with len {len}");
+        assert_eq!(head_len(Opcode::Statfs, len), 40, "of a STATFS with len {len}");
     }
-    assert_eq!(head_len(Opcode::Write, 79), 79);
-    assert_eq!(head_len(Opcode::Write, u32::MAX), 80);
-    assert_eq!(head_len(Opcode::Lookup, u32::MAX), u32::MAX as usize);
+    assert_eq!(head_len(Opcode::Write, 79), 79, "of a WRITE with len 79");
+    assert_eq!(head_len(Opcode::Write, u32::MAX), 80, "of a long WRITE");
+    assert_eq!(head_len(Opcode::Lookup, u32::MAX), u32::MAX as usize, "of a long LOOKUP");
+    let newer = InHeader { len: 200, opcode: 4095, ..InHeader::default() };
+    assert_eq!(step02_wire::head_len(&newer), 200, "of an opcode newer than 7.14");
 }
 
 #[test]

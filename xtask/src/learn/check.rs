@@ -28,7 +28,7 @@ pub fn check(Arguments { step }: Arguments) -> anyhow::Result<Outcome> {
     let verdicts = match verdicts(&sh, &mine, &steps, true) {
         Err(error) if is_the_learners(&error) => {
             println!(
-                "\nyour code does not compile yet: mend what the compiler says above, then check again\n(its steps/ is {}/steps)",
+                "\nyour code does not compile yet: mend what the compiler says above, then check again\n(its paths begin in {}/)",
                 mine.strip_prefix(steps::workspace_root()).unwrap_or(&mine).display()
             );
             return Ok(Outcome::Bad);

@@ -138,10 +138,15 @@ impl<'a> Standing<'a> {
         let (Task { exercise, is_open, line }, _) = todo?;
         let verb = if *is_open { "write" } else { "mend" };
         let id = &exercise.id;
-        Some(format!(
-            "Next: {verb} exercise {id}, mine/{}:{line}\nStuck? cargo xtask hint {id}",
-            exercise.path()
-        ))
+        let mut text = format!("Next: {verb} exercise {id}, mine/{}:{line}\n", exercise.path());
+        // A test is recorded with the last of those that it needs.
+        let first = &self.tasks[0].exercise.id;
+        if !is_open && first != id {
+            text += &format!(
+                "(Its tests need what comes before it, too: is it right, then look from {first} on.)\n"
+            );
+        }
+        Some(text + &format!("Stuck? cargo xtask hint {id}"))
     }
 }
 
