@@ -196,14 +196,14 @@ impl Pipe<Holding> {
         offset: u64,
         len: usize,
     ) -> Result<usize, Errno> {
-        // EXERCISE: 10.3
+        // EXERCISE: 10.4
         let mut offset = libc::loff_t::try_from(offset).map_err(|_| Errno::EFBIG)?;
         let len = len.min(self.len());
         let given =
             splice(&self.reader, None, target, Some(&mut offset), len, SpliceFFlags::empty())?;
         self.state.0 -= given;
         Ok(given)
-        // EXERCISE_END: 10.3
+        // EXERCISE_END: 10.4
     }
 
     /// Moves all of it behind what another pipe holds; no page is copied.

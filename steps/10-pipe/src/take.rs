@@ -80,14 +80,14 @@ fn once(
     len: usize,
     pipe: BorrowedFd<'_>,
 ) -> Result<usize, Errno> {
-    // EXERCISE: 10.4
+    // EXERCISE: 10.3
     let flags = SpliceFFlags::empty();
     let Some(offset) = offset else {
         return splice(source, None, pipe, None, len - done, flags);
     };
     let at = offset.checked_add(done as u64).and_then(|at| libc::loff_t::try_from(at).ok());
     splice(source, Some(&mut at.ok_or(Errno::EINVAL)?), pipe, None, len - done, flags)
-    // EXERCISE_END: 10.4
+    // EXERCISE_END: 10.3
 }
 
 /// Has a stream something for us: bytes, or its end? For the `first` bytes of a blocking one we wait.
