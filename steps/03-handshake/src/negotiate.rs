@@ -174,11 +174,20 @@ mod tests {
     }
 
     #[test]
+    fn by_default_a_server_wishes_for_what_any_can_live_up_to() {
+        let wishes = Wishes::default();
+        assert_eq!(wishes.flags, InitFlags::ASYNC_READ | InitFlags::BIG_WRITES);
+        assert_eq!((wishes.max_readahead, wishes.max_write), (MOST, MOST), "readahead, write");
+        assert_eq!((wishes.max_background, wishes.congestion_threshold), (0, 0), "the kernel's");
+    }
+
+    #[test]
     fn the_smaller_minor_wins() {
         for (kernel, both) in [(12, 12), (13, 13), (14, 14), (15, 14), (41, 14), (u32::MAX, 14)] {
             let agreement = agreed(&offer(7, kernel, 0), &Wishes::default());
-            assert_eq!(agreement.minor, both);
-            assert_eq!(Outcome::Agreed(agreement).answer().minor, both);
+            assert_eq!(agreement.minor, both, "agreed with a kernel of 7.{kernel}");
+            let answered = Outcome::Agreed(agreement).answer().minor;
+            assert_eq!(answered, both, "answered to a kernel of 7.{kernel}");
         }
     }
 
@@ -198,7 +207,7 @@ mod tests {
         let outcome = negotiate(&offer(8, 0, u32::MAX), &Wishes::default()).unwrap();
         assert_eq!(outcome, Outcome::AskAgain);
         let answer = outcome.answer();
-        assert_eq!((answer.major, answer.minor), (7, 14));
+        assert_eq!((answer.major, answer.minor), (7, 14), "the version in the answer");
         // The kernel asks again with ours, and then both agree.
         assert_eq!(agreed(&offer(answer.major, answer.minor, 0), &Wishes::default()).minor, 14);
     }
