@@ -4,8 +4,11 @@ mod any_server;
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::process::Stdio;
 use std::thread;
 
 use kernel_tests::{Server, is_mounted};
@@ -48,6 +51,42 @@ fn the_conversation_in_bytes() {
     let server = InBytes::start("step03-handshake", &[]);
     server.visit_from_outside(&["ls", "mnt"], "-EIO");
     server.ended("step03__handshake");
+}
+
+/// One question to a server of this step whose trace goes to `stderr`. It must end well.
+fn ask_with_a_trace_to(stderr: OwnedFd) {
+    let dir = fresh_dir("mnt");
+    let mut command = program("step03-handshake");
+    command.arg("--trace=stable").arg(&dir).stdout(Stdio::null()).stderr(stderr);
+    let mut server = Server::start(command, &dir).unwrap();
+    assert_eq!(stat(&dir), Err(Errno::EIO), "its one answer");
+    let status = server.wait().unwrap();
+    assert!(status.success(), "the server ended with {status}");
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn a_line_of_the_trace_is_one_write() {
+    // A socket of datagrams keeps one write(2) apart from the next.
+    let (ours, servers) = UnixDatagram::pair().unwrap();
+    ask_with_a_trace_to(servers.into());
+    ours.set_nonblocking(true).unwrap();
+    let mut buffer = [0; 4096];
+    let mut writes = Vec::new();
+    while let Ok(len) = ours.recv(&mut buffer) {
+        writes.push(String::from_utf8_lossy(&buffer[..len]).into_owned());
+    }
+    assert!(writes.len() >= 4, "{writes:?}");
+    for write in &writes {
+        assert!(write.len() > 1 && write.ends_with('\n'), "no whole line: {write:?} of {writes:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel: cargo xtask vm-test"]
+fn a_trace_that_nobody_takes_does_not_end_the_server() {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    ask_with_a_trace_to(full.into());
 }
 
 /// MAX_PAGES (bit 22, 7.28): the answer then holds how many. In 24 bytes there is no room for that.

@@ -77,3 +77,27 @@ impl AsFd for TracedDevice {
         self.device.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::thread;
+
+    #[test]
+    fn the_trace_goes_on_after_a_panic_with_the_lock() {
+        let device = Device::from(std::os::fd::OwnedFd::from(File::open("/dev/null").unwrap()));
+        let traced = TracedDevice::new(device, Some(TraceStyle::Stable));
+        let traced = &traced;
+        thread::scope(|scope| {
+            let panics = scope.spawn(|| traced.print(|_| panic!("this is meant to panic")));
+            assert!(panics.join().is_err());
+        });
+        let mut made = false;
+        traced.print(|_| {
+            made = true;
+            "the next line".to_owned()
+        });
+        assert!(made, "no line was made after the panic");
+    }
+}
