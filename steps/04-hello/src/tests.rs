@@ -29,11 +29,24 @@ fn ask_for<T: FromBytes>(opcode: Opcode, node: u64, body: &[u8]) -> T {
     T::read_from_bytes(&body).unwrap_or_else(|_| panic!("{opcode}: a body of {} bytes", body.len()))
 }
 
+/// Attributes as a line: the mode in octal, as stat(1) has it.
+fn shown(attr: &Attr) -> String {
+    let Attr { ino, mode, nlink, size, blocks, uid, gid, .. } = *attr;
+    assert_eq!([attr.atime, attr.mtime, attr.ctime], [BIRTHDAY; 3], "atime, mtime, ctime");
+    format!(
+        "ino {ino}, mode {mode:o}, nlink {nlink}, size {size}, blocks {blocks}, owner {uid}:{gid}"
+    )
+}
+
 #[test]
 fn lookup_finds_one_name_in_one_directory() {
     let found: EntryOut = ask_for(Opcode::Lookup, ROOT_ID, b"hello.txt\0");
-    assert_eq!((found.nodeid, found.attr.ino, found.attr.mode), (2, 2, 0o100444));
-    assert_eq!(found.attr.size, HELLO.len() as u64);
+    assert_eq!((found.nodeid, found.generation), (2, 0), "nodeid, generation");
+    assert_eq!((found.entry_valid, found.attr_valid), (VALID, VALID), "entry_valid, attr_valid");
+    let size = HELLO.len();
+    let blocks = size.div_ceil(512);
+    let file = format!("ino 2, mode 100444, nlink 1, size {size}, blocks {blocks}, owner 0:0");
+    assert_eq!(shown(&found.attr), file);
     assert_eq!(ask(Opcode::Lookup, ROOT_ID, b"other\0"), (libc::ENOENT, vec![]));
     assert_eq!(ask(Opcode::Lookup, HELLO_ID, b"hello.txt\0"), (libc::ENOENT, vec![]));
 }
@@ -42,9 +55,12 @@ fn lookup_finds_one_name_in_one_directory() {
 fn getattr_tells_a_directory_from_a_file() {
     let arg = GetattrIn::default();
     let root: AttrOut = ask_for(Opcode::Getattr, ROOT_ID, arg.as_bytes());
-    assert_eq!((root.attr.ino, root.attr.mode, root.attr.nlink), (1, 0o040555, 2));
+    assert_eq!(shown(&root.attr), "ino 1, mode 40555, nlink 2, size 0, blocks 0, owner 0:0");
     let file: AttrOut = ask_for(Opcode::Getattr, HELLO_ID, arg.as_bytes());
-    assert_eq!((file.attr.ino, file.attr.mode, file.attr.nlink), (2, 0o100444, 1));
+    let size = HELLO.len();
+    let blocks = size.div_ceil(512);
+    let told = format!("ino 2, mode 100444, nlink 1, size {size}, blocks {blocks}, owner 0:0");
+    assert_eq!(shown(&file.attr), told);
 }
 
 fn list(offset: u64, size: u32) -> Vec<(String, u64)> {
@@ -105,7 +121,10 @@ fn access_to_write_is_refused() {
 #[test]
 fn statfs_has_the_size_of_7_14() {
     let out: StatfsOut = ask_for(Opcode::Statfs, ROOT_ID, &[]);
-    assert_eq!((out.st.files, out.st.namelen), (2, 255));
+    let Kstatfs { blocks, bfree, bavail, files, ffree, bsize, namelen, frsize, .. } = out.st;
+    assert_eq!((blocks, bfree, bavail), (1, 0, 0), "blocks, bfree, bavail");
+    assert_eq!((files, ffree), (2, 0), "files, ffree");
+    assert_eq!((bsize, frsize, namelen), (4096, 4096, 255), "bsize, frsize, namelen");
 }
 
 #[test]
