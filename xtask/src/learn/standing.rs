@@ -78,14 +78,24 @@ impl<'a> Standing<'a> {
         format!("{failed} of {}", passed + failed + self.verdicts.not_run)
     }
 
+    /// The exercise to do now: its place among the tasks.
+    fn first_undone(&self) -> Option<usize> {
+        (0..self.tasks.len()).find(|n| self.tasks[*n].is_open || !self.failing[*n].is_empty())
+    }
+
     /// A line for each exercise.
     pub fn overview(&self) -> String {
         let mut text = String::new();
-        for (task, failing) in self.tasks.iter().zip(&self.failing) {
+        let first = self.first_undone();
+        for (n, (task, failing)) in self.tasks.iter().zip(&self.failing).enumerate() {
             let word = match (task.is_open, failing.len()) {
-                (true, _) => "not written yet",
-                (false, 0) => "done",
-                (false, _) => "not right yet",
+                (true, _) => "not written yet".to_owned(),
+                (false, 0) => "done".to_owned(),
+                // A test needs all that comes before the exercise that it is recorded with.
+                (false, _) => match first.filter(|first| *first < n) {
+                    Some(first) => format!("waits for {}", self.tasks[first].exercise.id),
+                    None => "not right yet".to_owned(),
+                },
             };
             let tests = match failing.len() {
                 0 => String::new(),
@@ -130,12 +140,7 @@ impl<'a> Standing<'a> {
 
     /// What to do now, and where; nothing if all is done.
     pub fn next(&self) -> Option<String> {
-        let todo = self
-            .tasks
-            .iter()
-            .zip(&self.failing)
-            .find(|(task, failing)| task.is_open || !failing.is_empty());
-        let (Task { exercise, is_open, line }, _) = todo?;
+        let Task { exercise, is_open, line } = &self.tasks[self.first_undone()?];
         let verb = if *is_open { "write" } else { "mend" };
         let id = &exercise.id;
         let mut text = format!("Next: {verb} exercise {id}, mine/{}:{line}\n", exercise.path());
