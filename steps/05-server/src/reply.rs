@@ -108,6 +108,14 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_comes_in_pieces_is_read_on() {
+        // One read of such a file gives a page at most.
+        let file = OwnedFd::from(std::fs::File::open("/proc/self/smaps").unwrap());
+        let fetched = fetched(&file, Some(0), 9000).unwrap();
+        assert_eq!(fetched.len(), 9000, "the file goes on");
+    }
+
+    #[test]
     fn a_stream_gives_what_it_has() {
         let (reader, mut writer) = pipe().unwrap();
         let stream = OwnedFd::from(reader);

@@ -188,6 +188,36 @@ fn a_reply_path_that_fails_or_panics_is_tried_once_more_with_an_error() {
 }
 
 #[test]
+fn a_panic_of_the_reply_path_stays_on_the_way_out() {
+    // Here no `serve` catches it.
+    let panics: Failure = || panic!("on purpose");
+    let sent = Arc::new(Sent { fails: Mutex::new(vec![panics]), ..Sent::default() });
+    let owed = Owed::new(1, Body::Exactly(EntryOut::SIZE), Arc::clone(&sent) as _);
+    owed.answer(Ok(Answer::of(&EntryOut::default())));
+    assert_eq!(*sent.answers.lock().unwrap(), [(1, Err(Errno::EIO))]);
+
+    let sent = Arc::new(Sent { fails: Mutex::new(vec![panics]), ..Sent::default() });
+    drop(Owed::new(1, Body::Exactly(0), Arc::clone(&sent) as _));
+    assert_eq!(*sent.answers.lock().unwrap(), [], "there is one try only");
+}
+
+#[test]
+fn a_body_is_as_long_as_the_rule_says() {
+    for (body, len, allowed) in [
+        (Body::Exactly(8), 7, false),
+        (Body::Exactly(8), 8, true),
+        (Body::Exactly(8), 9, false),
+        (Body::AtMost(8), 0, true),
+        (Body::AtMost(8), 8, true),
+        (Body::AtMost(8), 9, false),
+        (Body::NoAnswer, 0, false),
+        (Body::NoAnswer, 1, false),
+    ] {
+        assert_eq!(body.allows(len), allowed, "{body:?} and {len} bytes");
+    }
+}
+
+#[test]
 fn what_is_owed_may_be_kept_and_answered_elsewhere() {
     let kept = Mutex::new(Vec::new());
     let keeping = By(|_: Request<'_>, owed: Owed| kept.lock().unwrap().push(owed));
@@ -206,7 +236,7 @@ fn a_request_that_cannot_be_read_is_answered() {
     assert_eq!(answers(&Files(Bare), vec![unterminated]), [(7, Err(Errno::EIO))]);
 }
 
-/// An attribute of five bytes.
+/// An attribute of five bytes, and one of none.
 struct Labelled;
 
 impl Filesystem for Labelled {
@@ -216,20 +246,30 @@ impl Filesystem for Labelled {
     fn getattr(&self, _: &InHeader, _: &GetattrIn) -> Result<AttrOut, Errno> {
         Err(Errno::ENOENT)
     }
-    fn getxattr(&self, _: &InHeader, _: &OsStr) -> Result<Vec<u8>, Errno> {
-        Ok(b"value".to_vec())
+    fn getxattr(&self, _: &InHeader, name: &OsStr) -> Result<Vec<u8>, Errno> {
+        Ok(if name == "user.a" { b"value".to_vec() } else { Vec::new() })
     }
 }
 
 #[test]
 fn the_size_of_an_attribute_is_its_own_question() {
-    let getxattr = |unique, size| {
+    let getxattr = |unique, size, name: &[u8]| {
         let arg = GetxattrIn { size, ..GetxattrIn::default() };
-        request(unique, Opcode::Getxattr as u32, &[arg.as_bytes(), b"user.a\0"].concat())
+        request(unique, Opcode::Getxattr as u32, &[arg.as_bytes(), name].concat())
     };
-    let answers = answers(&Files(Labelled), vec![getxattr(1, 0), getxattr(2, 4), getxattr(3, 5)]);
-    let size = GetxattrOut { size: 5, ..GetxattrOut::default() };
-    assert_eq!(answers[0], (1, Ok(size.as_bytes().to_vec())));
-    assert_eq!(answers[1], (2, Err(Errno::ERANGE)));
-    assert_eq!(answers[2], (3, Ok(b"value".to_vec())));
+    let (a, none) = (&b"user.a\0"[..], &b"user.none\0"[..]);
+    let requests = vec![
+        getxattr(1, 0, a),
+        getxattr(2, 4, a),
+        getxattr(3, 5, a),
+        getxattr(4, 0, none),
+        getxattr(5, 1, none),
+    ];
+    let answers = answers(&Files(Labelled), requests);
+    let size = |size| Ok(GetxattrOut { size, ..GetxattrOut::default() }.as_bytes().to_vec());
+    assert_eq!(answers[0], (1, size(5)), "five bytes, room for 0");
+    assert_eq!(answers[1], (2, Err(Errno::ERANGE)), "five bytes, room for 4");
+    assert_eq!(answers[2], (3, Ok(b"value".to_vec())), "five bytes, room for 5");
+    assert_eq!(answers[3], (4, size(0)), "no bytes, room for 0");
+    assert_eq!(answers[4], (5, Ok(vec![])), "no bytes, room for 1");
 }
