@@ -220,6 +220,14 @@ mod tests {
     }
 
     #[test]
+    fn an_exercise_whose_tests_need_an_earlier_one_waits_for_it() {
+        let verdicts = Verdicts { failed: vec![failure("b", "left: 1")], ..Verdicts::default() };
+        let tasks = tasks([true, false]);
+        let overview = Standing::new(&tasks, &verdicts, &turns()).overview();
+        assert!(overview.contains("04.2  waits for 04.1"), "{overview}");
+    }
+
+    #[test]
     fn all_is_right_when_nothing_fails_and_nothing_is_open() {
         let verdicts = Verdicts { passed: vec!["a".into()], ..Verdicts::default() };
         for (open, outcome) in [(false, Outcome::Good), (true, Outcome::Bad)] {
