@@ -80,7 +80,10 @@ fn build(sh: &Shell, workspace: &Path, steps: &[Step]) -> anyhow::Result<Vec<Pro
         };
         Some(Program { name, path, dir })
     };
-    Ok(built.lines().filter_map(program).collect())
+    // Cargo names them as they are built, in another order each time.
+    let mut programs: Vec<_> = built.lines().filter_map(program).collect();
+    programs.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+    Ok(programs)
 }
 
 fn one(program: &Program, test: &str, verdicts: &mut Verdicts) -> anyhow::Result<()> {
