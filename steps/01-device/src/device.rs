@@ -151,6 +151,15 @@ impl std::error::Error for OpenError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
+
+    #[test]
+    fn a_write_that_fails_is_an_error() {
+        let only_for_reading = File::open("/dev/null").unwrap();
+        let device = Device::from(OwnedFd::from(only_for_reading));
+        let written = device.write_message(b"an answer").map_err(|error| error.raw_os_error());
+        assert_eq!(written, Err(Some(Errno::EBADF as i32)), "EBADF: passed on as it came");
+    }
 
     #[test]
     fn each_error_of_a_read_has_one_meaning() {

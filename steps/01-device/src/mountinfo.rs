@@ -74,13 +74,17 @@ mod tests {
     #[test]
     fn the_topmost_mount_wins() {
         let found = topmost(MOUNTINFO, Path::new("/tmp/m")).unwrap();
-        assert_eq!((&*found.device_number, &*found.source), ("0:40", "above"));
+        assert_eq!(
+            (&*found.device_number, &*found.source),
+            ("0:40", "above"),
+            "the third line, which has no optional field"
+        );
     }
 
     #[test]
     fn white_space_in_a_path_is_escaped() {
         let found = topmost(MOUNTINFO, Path::new("/tmp/a b\\c")).unwrap();
-        assert_eq!((&*found.fs_type, &*found.source), ("fuse.sshfs", "host:"));
+        assert_eq!((&*found.fs_type, &*found.source), ("fuse.sshfs", "host:"), "the last line");
     }
 
     #[test]

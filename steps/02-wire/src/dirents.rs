@@ -102,7 +102,11 @@ mod tests {
             b'h', b'e', b'l', b'l', b'o', b'.', b't', b'x',
             b't', 0, 0, 0, 0, 0, 0, 0,
         ];
-        assert_eq!(listing.as_bytes(), expected);
+        assert_eq!(
+            listing.as_bytes(),
+            expected,
+            "the struct, the name and zeros: 24, 9 and 7 bytes"
+        );
     }
 
     #[test]
