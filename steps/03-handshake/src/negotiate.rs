@@ -241,8 +241,12 @@ mod tests {
             7, 0, 0, 0,    14, 0, 0, 0,
             0, 0, 2, 0,    0x21, 0, 0, 0,
             0, 0, 0, 0,    0, 0, 2, 0,
-        ]);
+        ], "{FIELDS}");
     }
+
+    /// Of the answer, with their sizes in bytes.
+    const FIELDS: &str = "major 4, minor 4, max_readahead 4, flags 4, max_background 2, \
+                          congestion_threshold 2, max_write 4";
 
     #[test]
     fn each_number_has_its_own_place_in_the_answer() {
@@ -259,13 +263,13 @@ mod tests {
             7, 0, 0, 0,    13, 0, 0, 0,
             1, 0, 0, 0,    0x20, 0, 0, 0,
             3, 0, 4, 0,    2, 0, 0, 0,
-        ]);
+        ], "{FIELDS}");
         #[rustfmt::skip]
         assert_eq!(Outcome::AskAgain.answer().as_bytes(), [
             7, 0, 0, 0,    14, 0, 0, 0,
             0, 0, 0, 0,    0, 0, 0, 0,
             0, 0, 0, 0,    0, 0, 0, 0,
-        ]);
+        ], "{FIELDS}");
     }
 
     proptest! {
