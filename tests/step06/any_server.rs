@@ -118,17 +118,19 @@ fn attributes_can_be_set() {
 #[ignore = "needs a kernel: cargo xtask vm-test"]
 fn a_big_directory_is_emptied_while_it_is_listed() {
     let dir = fresh_dir("mnt");
-    let server = serve("step06-memfs", &dir);
+    // Nobody reads five thousand lines of a trace.
+    let server = serve_quietly("step06-memfs", &dir);
     fs::write(dir.join("first"), "").unwrap();
+    // Long names: newer kernels ask for 32 KiB of a listing at once.
     for n in 0..500 {
-        fs::hard_link(dir.join("first"), dir.join(format!("link {n}"))).unwrap();
+        fs::hard_link(dir.join("first"), dir.join(format!("link {n:0100}"))).unwrap();
     }
     assert_eq!(stdout(&visit("names", &dir)), "503 names\n");
     // Each entry goes as soon as it is seen. A listing by position would skip half of them.
     for entry in fs::read_dir(&dir).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }
-    assert_eq!(stdout(&visit("names", &dir)), "2 names\n");
+    assert_eq!(stdout(&visit("names", &dir)), "2 names\n", "those of . and ..");
     assert!(server.interrupt().unwrap().success());
 }
 

@@ -248,7 +248,8 @@ fn a_link_that_is_refused_costs_nothing() {
     let file = kernel.create(ROOT_ID, b"file\0").unwrap().nodeid;
     let dir = kernel.mkdir(ROOT_ID, 0o755, b"dir\0").unwrap().nodeid;
     assert_eq!(link(dir, b"more\0").unwrap_err(), Errno::EPERM);
-    assert_eq!(link(file, b"dir\0").unwrap_err(), Errno::EEXIST);
+    let refused = link(file, b"dir\0").unwrap_err();
+    assert_eq!(refused, Errno::EEXIST, "the name is asked about before the space");
     assert_eq!(link(file, b"more\0").unwrap_err(), Errno::ENOSPC);
     kernel.ask(Opcode::Rmdir, ROOT_ID, &[b"dir\0"]).unwrap();
     kernel.forget(dir, 1);
@@ -256,6 +257,38 @@ fn a_link_that_is_refused_costs_nothing() {
     assert_eq!((kernel.attr(file).nlink, kernel.counters().blocks), (1, 3));
     assert_eq!(link(file, b"more\0").unwrap().attr.nlink, 2);
     assert_eq!(kernel.counters().blocks, 4);
+}
+
+#[test]
+fn a_link_is_one_reference_more() {
+    let kernel = kernel(100);
+    let empty = kernel.counters();
+    let node = kernel.create(ROOT_ID, b"file\0").unwrap().nodeid;
+    let arg = LinkIn { oldnodeid: node };
+    let link = kernel.entry(Opcode::Link, ROOT_ID, &[arg.as_bytes(), b"link\0"]).unwrap();
+    assert_eq!((link.nodeid, link.attr.nlink), (node, 2));
+    kernel.unlink(ROOT_ID, b"file\0").unwrap();
+    kernel.unlink(ROOT_ID, b"link\0").unwrap();
+    // CREATE and LINK have told the kernel of it, once each.
+    kernel.forget(node, 1);
+    assert_eq!(kernel.attr(node).nlink, 0, "one reference is left");
+    kernel.forget(node, 1);
+    assert_eq!(kernel.counters(), empty, "no reference is left, and the node is still there");
+}
+
+#[test]
+fn an_entry_has_the_type_of_its_node() {
+    let kernel = kernel(100);
+    kernel.create(ROOT_ID, b"file\0").unwrap();
+    kernel.mkdir(ROOT_ID, 0o755, b"dir\0").unwrap();
+    kernel.entry(Opcode::Symlink, ROOT_ID, &[b"link\0", b"file\0"]).unwrap();
+    let arg = ReadIn { size: 4096, ..Default::default() };
+    let listing = kernel.ask(Opcode::Readdir, ROOT_ID, &[arg.as_bytes()]).unwrap();
+    let kinds: Vec<_> =
+        dirents(&listing).map(|(entry, name)| (name.to_str().unwrap(), entry.r#type)).collect();
+    let [dir, file, link] = [libc::DT_DIR, libc::DT_REG, libc::DT_LNK].map(u32::from);
+    let expected = [(".", dir), ("..", dir), ("file", file), ("dir", dir), ("link", link)];
+    assert_eq!(kinds, expected, "a type is the mode, shifted right by 12");
 }
 
 #[test]
@@ -310,8 +343,10 @@ fn a_full_file_system_loses_nothing() {
 #[test]
 fn a_listing_goes_on_behind_what_was_told() {
     let kernel = kernel(1000);
+    // Of different lengths: where a long one does not fit any more, a short one would.
+    let file = |n: usize| format!("file {n:03}{}", ".".repeat(n % 3 * 20));
     for n in 0..200 {
-        kernel.create(ROOT_ID, format!("file {n:03}\0").as_bytes()).unwrap();
+        kernel.create(ROOT_ID, format!("{}\0", file(n)).as_bytes()).unwrap();
     }
     let (mut offset, mut seen) = (0, Vec::new());
     loop {
@@ -325,9 +360,11 @@ fn a_listing_goes_on_behind_what_was_told() {
             kernel.unlink(ROOT_ID, &name).unwrap();
         }
     }
-    let files: Vec<_> = (0..200).map(|n| format!("file {n:03}")).collect();
+    let files: Vec<_> = (0..200).map(file).collect();
     assert_eq!(seen[..2], [".", ".."]);
-    assert_eq!(seen[2..], files, "each once, and none left out");
+    let differ = seen[2..].iter().zip(&files).find(|(seen, file)| seen != file);
+    assert_eq!(differ, None, "what was listed, and what should have been");
+    assert_eq!(seen.len(), 2 + files.len());
 }
 
 #[test]
