@@ -117,12 +117,17 @@ impl Mutant {
     }
 }
 
-/// Without what differs from run to run: the numbers of threads and processes, and what cargo adds to the name of
-/// a test program.
+/// Without what differs from run to run, and from machine to machine: the numbers of threads and processes, what
+/// cargo adds to the name of a test program, and where it keeps what it has fetched.
 fn without_numbers(told: &str) -> String {
     let told = blank(told, "pid ", "", |c| c.is_ascii_digit());
     let told = blank(&told, "(", ") panicked", |c| c.is_ascii_digit());
-    blank(&told, "kernel-", " (", |c| c.is_ascii_hexdigit())
+    let told = blank(&told, "kernel-", " (", |c| c.is_ascii_hexdigit());
+    let words = told.split_inclusive(char::is_whitespace).map(|word| {
+        let crates = word.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/'));
+        crates.map_or(word.to_owned(), |(_, path)| format!("…/{path}"))
+    });
+    words.collect()
 }
 
 /// With `…` in the place of such characters between `before` and `behind`.
@@ -162,8 +167,8 @@ mod tests {
 
     #[test]
     fn what_differs_from_run_to_run_is_left_out() {
-        let told = "thread 'a' (123) panicked at b.rs:1:2:\nkernel-07fa (pid 45): f ← g\n→ [pid 6 uid 0] read(5, 8) (x)\n";
-        let kept = "thread 'a' (…) panicked at b.rs:1:2:\nkernel-… (pid …): f ← g\n→ [pid … uid 0] read(5, 8) (x)\n";
+        let told = "thread 'a' (123) panicked at b.rs:1:2:\nkernel-07fa (pid 45): f ← g\n→ [pid 6 uid 0] read(5, 8) (x)\nat /home/a/.cargo/registry/src/index-1f/insta-1.0/src/a.rs:1:2\n";
+        let kept = "thread 'a' (…) panicked at b.rs:1:2:\nkernel-… (pid …): f ← g\n→ [pid … uid 0] read(5, 8) (x)\nat …/insta-1.0/src/a.rs:1:2\n";
         assert_eq!(without_numbers(told), kept);
     }
 }
