@@ -5,7 +5,7 @@ use std::path::Path;
 use xshell::Shell;
 
 use crate::learn::standing::Standing;
-use crate::learn::{is_the_learners, judge, mine, tasks, turns, verdicts};
+use crate::learn::{judge, mine, tasks, turns, unless_it_does_not_compile, verdicts};
 use crate::steps::{self, Step};
 use crate::vm::report::Verdicts;
 use crate::{Outcome, learn};
@@ -32,16 +32,7 @@ pub fn check(Arguments { step, quick }: Arguments) -> anyhow::Result<Outcome> {
         true => judge::without_a_kernel(&sh, &mine, &steps),
         false => verdicts(&sh, &mine, &steps, true),
     };
-    let verdicts = match judged {
-        Err(error) if is_the_learners(&error) => {
-            println!(
-                "\nyour code does not compile yet: mend what the compiler says above, then check again\n(its paths begin in {}/)",
-                mine.strip_prefix(steps::workspace_root()).unwrap_or(&mine).display()
-            );
-            return Ok(Outcome::Bad);
-        }
-        judged => judged?,
-    };
+    let Some(verdicts) = unless_it_does_not_compile(judged)? else { return Ok(Outcome::Bad) };
     let (outcome, told) = told(&mine, &steps, &verdicts)?;
     if quick && outcome == Outcome::Good {
         println!(

@@ -17,7 +17,6 @@ mod turns;
 
 use std::path::Path;
 
-use anyhow::Error;
 use xshell::Shell;
 
 use crate::learn::exercises::Exercise;
@@ -59,9 +58,20 @@ fn verdicts(
     Ok(judge::together(first, judge::through_a_kernel(sh, workspace, steps, witness)?))
 }
 
-/// Is it the learner's to mend, and not the rig's?
-fn is_the_learners(error: &Error) -> bool {
-    error.downcast_ref::<CannotBuild>().is_some()
+/// The verdicts; none if the code does not compile, which is the learner's to mend: cargo has said why.
+fn unless_it_does_not_compile(
+    judged: anyhow::Result<Verdicts>,
+) -> anyhow::Result<Option<Verdicts>> {
+    match judged {
+        Err(error) if error.downcast_ref::<CannotBuild>().is_some() => {
+            println!(
+                "\nyour code does not compile yet: mend what the compiler says above, then check again\n\
+                 (its paths begin in mine/)"
+            );
+            Ok(None)
+        }
+        judged => judged.map(Some),
+    }
 }
 
 /// The verdicts on the tests of one step.

@@ -121,6 +121,7 @@ impl Mutant {
 /// cargo adds to the name of a test program, and where it keeps what it has fetched.
 fn without_numbers(told: &str) -> String {
     let told = blank(told, "pid ", "", |c| c.is_ascii_digit());
+    let told = blank(&told, "-probe-", "", |c| c.is_ascii_digit());
     let told = blank(&told, "(", ") panicked", |c| c.is_ascii_digit());
     let told = blank(&told, "kernel-", " (", |c| c.is_ascii_hexdigit());
     let words = told.split_inclusive(char::is_whitespace).map(|word| {

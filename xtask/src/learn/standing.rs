@@ -106,11 +106,9 @@ impl<'a> Standing<'a> {
             let _ = writeln!(text, "  {id}  {word:<15}  {title}{tests}");
         }
         if !self.others.is_empty() {
-            let _ = writeln!(
-                text,
-                "  {} of the failing tests belong to no exercise",
-                self.others.len()
-            );
+            let n = self.others.len();
+            let tests = if n == 1 { "1 test fails" } else { &format!("{n} tests fail") };
+            let _ = writeln!(text, "  {tests} that did not while the exercises were open");
         }
         text
     }
@@ -140,7 +138,11 @@ impl<'a> Standing<'a> {
 
     /// What to do now, and where; nothing if all is done.
     pub fn next(&self) -> Option<String> {
-        let Task { exercise, is_open, line } = &self.tasks[self.first_undone()?];
+        let Some(first) = self.first_undone() else {
+            let advice = "Next: see what the test asks for, and mend the exercise that is about it";
+            return self.others.first().map(|_| advice.to_owned());
+        };
+        let Task { exercise, is_open, line } = &self.tasks[first];
         let verb = if *is_open { "write" } else { "mend" };
         let id = &exercise.id;
         let mut text = format!("Next: {verb} exercise {id}, mine/{}:{line}\n", exercise.path());
@@ -210,13 +212,17 @@ mod tests {
         let tasks = tasks([false, false]);
         let standing = Standing::new(&tasks, &verdicts, &turns());
         assert!(standing.overview().contains("04.2  not right yet"), "{}", standing.overview());
-        assert!(standing.overview().contains("1 of the failing tests belong to no exercise"));
+        assert!(standing.overview().contains("1 test fails that did not while"));
         let first = standing.first_failure();
         assert!(
             first.starts_with("---- b ----\nleft: 1\n") && first.ends_with("beside it fail: c\n"),
             "{first}"
         );
         assert!(standing.next().unwrap().contains("mend exercise 04.2"));
+        let failed = vec![failure("x", "other")];
+        let verdicts = Verdicts { failed, ..Verdicts::default() };
+        let standing = Standing::new(&tasks, &verdicts, &turns());
+        assert!(standing.next().unwrap().contains("see what the test asks for"));
     }
 
     #[test]

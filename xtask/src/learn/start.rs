@@ -3,7 +3,9 @@
 use xshell::Shell;
 
 use crate::learn::standing::Standing;
-use crate::learn::{exercises, mine, open_elsewhere, tasks, turns, verdicts};
+use crate::learn::{
+    exercises, mine, open_elsewhere, tasks, turns, unless_it_does_not_compile, verdicts,
+};
 use crate::{Outcome, steps};
 
 /// Copy the steps to mine/ (once), and open the exercises of a step there.
@@ -49,7 +51,8 @@ pub fn start(Arguments { step }: Arguments) -> anyhow::Result<Outcome> {
         eprintln!("(the first time, all is built for it: two minutes or so)");
     }
     let tasks = tasks(&mine, &step)?;
-    let verdicts = verdicts(&sh, &mine, std::slice::from_ref(&step), false)?;
+    let judged = verdicts(&sh, &mine, std::slice::from_ref(&step), false);
+    let Some(verdicts) = unless_it_does_not_compile(judged)? else { return Ok(Outcome::Bad) };
     let standing = Standing::new(&tasks, &verdicts, &turns::recorded(&step)?);
     match standing.next() {
         Some(next) => println!(
