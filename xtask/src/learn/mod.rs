@@ -8,6 +8,7 @@ pub mod holes;
 mod judge;
 mod mine;
 mod mutants;
+mod says;
 pub mod selftest;
 mod servers;
 pub mod solution;

@@ -31,7 +31,7 @@ pub struct Arguments {
     #[arg(long)]
     mutants: bool,
     /// Only the servers in other languages: each is broken, and the witness must name the wrong field.
-    #[arg(long, conflicts_with_all = ["steps", "sample", "quick", "mutants", "accept"])]
+    #[arg(long, conflicts_with_all = ["steps", "sample", "quick", "mutants"])]
     servers: bool,
     /// Record which tests turn, and what is said of the mutants.
     #[arg(long)]
@@ -41,7 +41,7 @@ pub struct Arguments {
 pub fn learn_selftest(arguments: Arguments) -> anyhow::Result<Outcome> {
     let sh = Shell::new()?;
     if arguments.servers {
-        let faults = servers::prove(&sh)?;
+        let faults = servers::prove(&sh, arguments.accept)?;
         faults.iter().for_each(|fault| println!("{fault}"));
         return Ok(if faults.is_empty() { Outcome::Good } else { Outcome::Bad });
     }
