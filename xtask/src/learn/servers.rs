@@ -23,9 +23,9 @@ struct Broken {
 const BROKEN: [Broken; 2] = [
     Broken {
         file: "hello.c",
-        right: "write(device, reply, out.len)",
-        wrong: "write(device, reply, out.len + 8)",
-        says: "bytes were written",
+        right: "attr.mode = S_IFREG | 0444;",
+        wrong: "attr.mode = 0444;",
+        says: "has no type of file in it",
     },
     Broken {
         file: "hello.py",
