@@ -69,10 +69,12 @@ fn main() -> ExitCode {
         Command::VmTest(arguments) => vm_test::vm_test(arguments),
         Command::VmRun(arguments) => vm_run::vm_run(arguments),
         Command::Run(arguments) => run::run(arguments),
-        Command::Start(arguments) => learn::start::start(arguments),
-        Command::Check(arguments) => learn::check::check(arguments),
+        Command::Start(arguments) => learn::or_the_learners(learn::start::start(arguments)),
+        Command::Check(arguments) => learn::or_the_learners(learn::check::check(arguments)),
         Command::Hint(arguments) => learn::hint::hint(arguments),
-        Command::Solution(arguments) => learn::solution::solution(arguments),
+        Command::Solution(arguments) => {
+            learn::or_the_learners(learn::solution::solution(arguments))
+        }
         Command::LearnSelftest(arguments) => learn::selftest::learn_selftest(arguments),
         Command::Bench(arguments) => bench::bench(arguments),
         Command::Book(arguments) => book::book(arguments),

@@ -83,7 +83,7 @@ impl Exercise {
 
     /// Its body in the text of its file.
     pub fn place<'a>(&self, source: &'a str) -> anyhow::Result<Place<'a>> {
-        place(source, &self.id).with_context(|| format!("in {}", self.path()))
+        Ok(place(source, &self.id, &self.path())?)
     }
 
     /// The body that the reference has.

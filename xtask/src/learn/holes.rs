@@ -10,7 +10,8 @@
 //!
 //! They stand in the reference and stay in the learner's copy: between them is what the learner writes.
 
-use anyhow::{Context, bail, ensure};
+use std::fmt::{self, Display, Formatter};
+
 use vm_init::HOLE;
 
 /// What a comment begins with that is a mark.
@@ -27,35 +28,54 @@ pub struct Place<'a> {
     after: &'a str,
 }
 
-/// Where the body of the exercise `id` is.
+/// The marks of an exercise are not as they must be in this file.
+#[derive(Debug)]
+pub struct NotMarked {
+    id: String,
+    file: String,
+}
+
+impl Display for NotMarked {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let NotMarked { id, file } = self;
+        write!(
+            f,
+            "mine/{file} has lost the marks of exercise {id}. Around its body there must be two lines, each once:\n    \
+             // {MARK}: {id}\n    // {MARK}_END: {id}\n\
+             (Has the repository changed since mine/ was made? Then move mine/ aside, and start anew.)"
+        )
+    }
+}
+
+impl std::error::Error for NotMarked {}
+
+/// Where the body of the exercise `id` is in the text of `file`.
 ///
 /// # Errors
 ///
-/// One of its marks is not there, or twice, or they are in the wrong order.
-pub fn place<'a>(text: &'a str, id: &str) -> anyhow::Result<Place<'a>> {
-    let (start, end) = (format!("// {MARK}: {id}"), format!("// {MARK}_END: {id}"));
-    let advice = || {
-        format!(
-            "the body of exercise {id} must stand between two lines, each there once:\n    {start}\n    {end}"
-        )
-    };
-    let (_, from) = only_line(text, &start).with_context(advice)?;
-    let (to, _) = only_line(text, &end).with_context(advice)?;
-    ensure!(from <= to, advice());
-    Ok(Place { before: &text[..from], body: &text[from..to], after: &text[to..] })
+/// [`NotMarked`]: one of its marks is not there, or twice, or they are in the wrong order.
+pub fn place<'a>(text: &'a str, id: &str, file: &str) -> Result<Place<'a>, NotMarked> {
+    let from = only_line(text, &format!("// {MARK}: {id}")).map(|(_, behind)| behind);
+    let to = only_line(text, &format!("// {MARK}_END: {id}")).map(|(start, _)| start);
+    match from.zip(to) {
+        Some((from, to)) if from <= to => {
+            Ok(Place { before: &text[..from], body: &text[from..to], after: &text[to..] })
+        }
+        _ => Err(NotMarked { id: id.into(), file: file.into() }),
+    }
 }
 
-/// Where the line is that says `wanted` and no more: its first byte, and the one behind it.
-fn only_line(text: &str, wanted: &str) -> anyhow::Result<(usize, usize)> {
+/// Where the one line is that says `wanted` and no more: its first byte, and the one behind it.
+fn only_line(text: &str, wanted: &str) -> Option<(usize, usize)> {
     let mut at = 0;
-    let mut found = None;
+    let mut found = Vec::new();
     for line in text.split_inclusive('\n') {
-        if line.trim() == wanted && found.replace((at, at + line.len())).is_some() {
-            bail!("it says twice: {wanted}");
+        if line.trim() == wanted {
+            found.push((at, at + line.len()));
         }
         at += line.len();
     }
-    found.with_context(|| format!("it does not say: {wanted}"))
+    <[_; 1]>::try_from(found).ok().map(|[line]| line)
 }
 
 impl Place<'_> {
@@ -96,21 +116,21 @@ mod tests {
 
     #[test]
     fn a_body_is_what_stands_between_the_marks() {
-        let first = place(SOURCE, "05.1").unwrap();
+        let first = place(SOURCE, "05.1", "a.rs").unwrap();
         assert_eq!(first.body, "    let one = 1;\n    one\n");
         assert_eq!((first.line(), first.is_open("05.1")), (3, false));
-        assert_eq!(place(SOURCE, "05.2").unwrap().body, "");
+        assert_eq!(place(SOURCE, "05.2", "a.rs").unwrap().body, "");
     }
 
     #[test]
     fn a_hole_is_punched_and_filled_again() {
-        let body = place(SOURCE, "05.1").unwrap().body;
-        let punched = place(SOURCE, "05.1").unwrap().punched("05.1", "say one");
+        let body = place(SOURCE, "05.1", "a.rs").unwrap().body;
+        let punched = place(SOURCE, "05.1", "a.rs").unwrap().punched("05.1", "say one");
         assert!(
             punched.contains("\n    todo!(\"exercise 05.1: say one\")\n    // EXERCISE_END"),
             "{punched}"
         );
-        let hole = place(&punched, "05.1").unwrap();
+        let hole = place(&punched, "05.1", "a.rs").unwrap();
         assert!(hole.is_open("05.1") && !hole.is_open("05.2"));
         assert_eq!(hole.filled(body), SOURCE);
     }
@@ -131,7 +151,7 @@ mod tests {
             .replace("E_END: 05.1", "E: 05.1")
             .replace('?', "E_END: 05.1");
         for text in ["", &twice, &turned, &SOURCE.replace("_END", "")] {
-            let error = format!("{:#}", place(text, "05.1").unwrap_err());
+            let error = place(text, "05.1", "a.rs").unwrap_err().to_string();
             assert!(error.contains("// EXERCISE_END: 05.1"), "{error}");
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use vm_init::{HOLE, only};
 use xshell::{Shell, cmd};
 
@@ -114,6 +114,7 @@ fn one(program: &Program, test: &str, verdicts: &mut Verdicts) -> anyhow::Result
             waits = where_it_waits(child.id());
             child.kill()?;
             child.wait()?;
+            ensure!(!interrupt::requested(), "interrupted");
             break None;
         }
         std::thread::sleep(Duration::from_millis(2));

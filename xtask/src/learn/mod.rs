@@ -20,7 +20,9 @@ use std::path::Path;
 
 use xshell::Shell;
 
+use crate::Outcome;
 use crate::learn::exercises::Exercise;
+use crate::learn::holes::NotMarked;
 use crate::learn::standing::Task;
 use crate::steps::{self, Step};
 use crate::vm::guest::CannotBuild;
@@ -59,19 +61,21 @@ fn verdicts(
     Ok(judge::together(first, judge::through_a_kernel(sh, workspace, steps, witness)?))
 }
 
-/// The verdicts; none if the code does not compile, which is the learner's to mend: cargo has said why.
-fn unless_it_does_not_compile(
-    judged: anyhow::Result<Verdicts>,
-) -> anyhow::Result<Option<Verdicts>> {
-    match judged {
+/// The verdict that an error is, where it is the learner's to mend and not the rig's.
+pub fn or_the_learners(result: anyhow::Result<Outcome>) -> anyhow::Result<Outcome> {
+    match result {
         Err(error) if error.downcast_ref::<CannotBuild>().is_some() => {
             println!(
                 "\nyour code does not compile yet: mend what the compiler says above, then check again\n\
                  (its paths begin in mine/)"
             );
-            Ok(None)
+            Ok(Outcome::Bad)
         }
-        judged => judged.map(Some),
+        Err(error) if error.downcast_ref::<NotMarked>().is_some() => {
+            println!("\n{error}");
+            Ok(Outcome::Bad)
+        }
+        result => result,
     }
 }
 

@@ -3,9 +3,7 @@
 use xshell::Shell;
 
 use crate::learn::standing::Standing;
-use crate::learn::{
-    exercises, mine, open_elsewhere, tasks, turns, unless_it_does_not_compile, verdicts,
-};
+use crate::learn::{exercises, mine, open_elsewhere, tasks, turns, verdicts};
 use crate::{Outcome, steps};
 
 /// Copy the steps to mine/ (once), and open the exercises of a step there.
@@ -51,8 +49,7 @@ pub fn start(Arguments { step }: Arguments) -> anyhow::Result<Outcome> {
         eprintln!("(the first time, all is built for it: two minutes or so)");
     }
     let tasks = tasks(&mine, &step)?;
-    let judged = verdicts(&sh, &mine, std::slice::from_ref(&step), false);
-    let Some(verdicts) = unless_it_does_not_compile(judged)? else { return Ok(Outcome::Bad) };
+    let verdicts = verdicts(&sh, &mine, std::slice::from_ref(&step), false)?;
     let standing = Standing::new(&tasks, &verdicts, &turns::recorded(&step)?);
     match standing.next() {
         Some(next) => println!(
