@@ -15,7 +15,8 @@ use xshell::Shell;
 
 use crate::Outcome;
 use crate::learn::exercises::{self, Exercise};
-use crate::learn::{check, judge, says, verdicts};
+use crate::learn::says::{self, Compare};
+use crate::learn::{check, judge, verdicts};
 use crate::steps::{Step, workspace_root};
 
 /// A wrong body.
@@ -101,7 +102,8 @@ impl Mutant {
             ));
         } else {
             let file = self.file.with_extension("says");
-            faults.extend(says::differs(&file, &told, accept)?);
+            let compare = if self.needs_no_kernel() { Compare::Whole } else { Compare::Outline };
+            faults.extend(says::differs(&file, &told, compare, accept)?);
         }
         Ok(faults)
     }

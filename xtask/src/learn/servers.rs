@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use xshell::{Shell, cmd};
 
-use crate::learn::says;
+use crate::learn::says::{self, Compare};
 use crate::package::provide;
 use crate::steps::workspace_root;
 use crate::{server, vm_test};
@@ -53,7 +53,7 @@ pub fn prove(sh: &Shell, accept: bool) -> anyhow::Result<Vec<String>> {
         match stories.iter().find(|story| story.contains(says)) {
             Some(story) => {
                 println!("{file} with {wrong}:\n{story}");
-                faults.extend(says::differs(&broken.record(), story, accept)?);
+                faults.extend(says::differs(&broken.record(), story, Compare::Whole, accept)?);
             }
             None => faults.push(format!(
                 "{file} with {wrong}: {} tests fail, and no witness says: {says}\n{}",
