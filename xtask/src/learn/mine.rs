@@ -1,14 +1,17 @@
 //! `mine/`: the learner's own copy of the staircase, a workspace of its own.
 //!
-//! The sources in it are the learner's. What judges them is the repository's, and is brought anew before
-//! each run: a test changed there changes nothing.
+//! The sources in it are the learner's, and follow the repository as far as they can. What judges them is the
+//! repository's, and is brought anew before each run: a test changed there changes nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use xshell::Shell;
 
-use crate::steps::workspace_root;
+use crate::learn::exercises;
+use crate::learn::update::{REFERENCE, update};
+use crate::steps::{self, workspace_root};
 
 /// What judges, at the top of the workspace.
 const JUDGES: [&str; 4] = ["tests", "book/kernel.toml", "README.md", "rustfmt.toml"];
@@ -32,6 +35,8 @@ pub fn find() -> anyhow::Result<PathBuf> {
     if !mine.join("Cargo.toml").exists() {
         bail!("you have no copy of the steps yet. Begin with the first: cargo xtask start 01");
     }
+    bring_sources(&mine)?;
+    bring_manifest(&mine)?;
     bring_judges(&mine)?;
     Ok(mine)
 }
@@ -49,10 +54,40 @@ pub fn find_or_make() -> anyhow::Result<PathBuf> {
 /// Makes a workspace: a copy of the steps and of what judges them.
 pub fn make(workspace: &Path) -> anyhow::Result<()> {
     let root = workspace_root();
-    copy(&root.join("steps"), &workspace.join("steps"))?;
-    copy(&root.join("Cargo.lock"), &workspace.join("Cargo.lock"))?;
+    for path in sources(&root, "steps")? {
+        for to in [workspace, &workspace.join(REFERENCE)] {
+            bring(&root.join(&path), &to.join(&path))?;
+        }
+    }
     bring_judges(workspace)?;
     // The last: whoever finds it finds all.
+    bring_manifest(workspace)
+}
+
+/// Brings the sources that have changed in the repository since they came, and says so.
+fn bring_sources(mine: &Path) -> anyhow::Result<()> {
+    let (sh, root) = (Shell::new()?, workspace_root());
+    let mut exercises = Vec::new();
+    for step in steps::all(&sh)? {
+        exercises.extend(exercises::of(&step)?);
+    }
+    for path in sources(&root, "steps")? {
+        if let Some(told) = update(&root, mine, &path, &exercises)? {
+            eprintln!("{told}");
+        }
+    }
+    Ok(())
+}
+
+/// Brings the manifest of the workspace, without what is not copied, and the versions of all crates.
+fn bring_manifest(workspace: &Path) -> anyhow::Result<()> {
+    let root = workspace_root();
+    // Cargo takes out of the learner's what is only the repository's.
+    let reference = workspace.join(REFERENCE).join("Cargo.lock");
+    if fs::read(root.join("Cargo.lock")).ok() != fs::read(&reference).ok() {
+        bring(&root.join("Cargo.lock"), &workspace.join("Cargo.lock"))?;
+        bring(&root.join("Cargo.lock"), &reference)?;
+    }
     let manifest = root.join("Cargo.toml");
     let text = read(&manifest)?;
     let mut kept = text.replace(", \"vm/init\", \"xtask\"]", "]");
@@ -62,7 +97,8 @@ pub fn make(workspace: &Path) -> anyhow::Result<()> {
         "[workspace.lints.rust]\n",
         "[workspace.lints.rust]\nunused = { level = \"allow\", priority = -1 }\n",
     );
-    write(&workspace.join("Cargo.toml"), kept.as_bytes())
+    let path = workspace.join("Cargo.toml");
+    if read(&path).ok().as_ref() != Some(&kept) { write(&path, kept.as_bytes()) } else { Ok(()) }
 }
 
 /// Makes a workspace whose steps are the reference's again, whatever was changed in it.
@@ -71,7 +107,8 @@ pub fn restore(workspace: &Path) -> anyhow::Result<()> {
         return make(workspace);
     }
     bring(&workspace_root().join("steps"), &workspace.join("steps"))?;
-    bring_judges(workspace)
+    bring_judges(workspace)?;
+    bring_manifest(workspace)
 }
 
 /// Brings what judges as the repository has it: changed, added and removed.
@@ -119,35 +156,33 @@ fn bring(from: &Path, to: &Path) -> anyhow::Result<()> {
         .try_for_each(|name| bring(&from.join(name), &to.join(name)))
 }
 
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    if !from.is_dir() {
-        let content = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
-        return write(to, &content);
+/// The files below `path` that are the learner's, by their paths from `root`.
+fn sources(root: &Path, path: &str) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for name in names(&root.join(path))? {
+        let path = format!("{path}/{name}");
+        let name = name.as_str();
+        if NOT_COPIED.contains(&name) || STEPS_JUDGES.contains(&name) {
+            continue;
+        } else if root.join(&path).is_dir() {
+            found.extend(sources(root, &path)?);
+        } else {
+            found.push(path);
+        }
     }
-    for name in names(from)?.iter().filter(|name| !NOT_COPIED.contains(&name.as_str())) {
-        copy(&from.join(name), &to.join(name))?;
-    }
-    Ok(())
+    Ok(found)
 }
 
 /// The files of a step that are the learner's and differ from the reference's.
 pub fn changed(workspace: &Path, step: &str) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    compare(&workspace_root().join(step), &workspace.join(step), &mut files)?;
-    Ok(files)
-}
-
-fn compare(from: &Path, to: &Path, differ: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    for name in names(from)? {
-        let (from, to) = (from.join(&name), to.join(&name));
-        if from.is_dir() && !NOT_COPIED.contains(&name.as_str()) {
-            compare(&from, &to, differ)?;
-        } else if !NOT_COPIED.contains(&name.as_str()) && fs::read(&from).ok() != fs::read(&to).ok()
-        {
-            differ.push(to);
-        }
-    }
-    Ok(())
+    let root = workspace_root();
+    let differs =
+        |path: &String| fs::read(root.join(path)).ok() != fs::read(workspace.join(path)).ok();
+    Ok(sources(&root, step)?
+        .iter()
+        .filter(|path| differs(path))
+        .map(|path| workspace.join(path))
+        .collect())
 }
 
 fn names(dir: &Path) -> anyhow::Result<Vec<String>> {
@@ -162,7 +197,8 @@ fn read(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+/// Writes a file, and makes its directory if it is not there.
+pub fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))

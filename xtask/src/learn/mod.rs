@@ -15,6 +15,7 @@ pub mod solution;
 mod standing;
 pub mod start;
 mod turns;
+mod update;
 
 use std::path::Path;
 
