@@ -90,7 +90,7 @@ fn put_back(exercise: &Exercise, solution: &str) -> anyhow::Result<()> {
         println!("exercise {id}: what you had written is in {kept}");
     }
     exercise.change(&mine, |place| place.filled(solution))?;
-    println!("exercise {id}: {} has the reference's body now", exercise.path());
+    println!("exercise {id}: mine/{} has the reference's body now", exercise.path());
     Ok(())
 }
 
